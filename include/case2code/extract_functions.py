@@ -1,0 +1,218 @@
+"""Stage `extract_functions`: the top-level functions of each file, with the features that rules and writers need.
+
+Code is parsed and never run. `function_id` hashes the canonical code: formatting, comments and the docstring do not
+change it. Writes one immutable table for each table of files; a file that does not parse is a row without a name.
+"""
+
+import ast
+import builtins
+import hashlib
+import logging
+import sys
+import symtable
+import warnings
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pyarrow as pa
+
+from case2code import values
+from case2code.day import Day
+from case2code.plan_day import Shard
+from case2code.recipe import fingerprint
+from case2code.records import FUNCTIONS
+from case2code.store import Store
+
+log = logging.getLogger(__name__)
+
+#: Raise it whenever the same files give other rows.
+REVISION: Final = 1
+#: Which syntax parses depends on the interpreter.
+FINGERPRINT: Final = fingerprint([REVISION, sys.version_info[:2]])
+
+_BUILTINS: Final = frozenset(dir(builtins))
+_BRANCHES: Final = (ast.If, ast.For, ast.While, ast.IfExp, ast.ExceptHandler, ast.comprehension, ast.Assert, ast.match_case)
+_FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+_SCOPES: Final = (*_FUNCTIONS, ast.Lambda, ast.ClassDef)
+
+
+def extract_functions(day: Day, shard: Shard, store: Store) -> dict[str, int]:
+    """Extract from the repositories that `scrape_files` wrote for this shard; returns counts."""
+    repositories = store.read_table(day.table_key("repositories", shard.name)).to_pylist()
+    keys = [row["files_key"] for row in repositories if row["files_key"]]
+    functions = 0
+    for done, key in enumerate(keys, 1):
+        target = functions_key(key)
+        if not store.exists(target):
+            rows = [row for file in store.read_table(key).to_pylist() for row in extract(file)]
+            store.write_table(target, pa.Table.from_pylist(rows, schema=FUNCTIONS))
+        functions += store.read_table(target, ["name"]).num_rows
+        log.info("Extracted %d of %d repositories, %d functions so far", done, len(keys), functions)
+    return {"functions": functions}
+
+
+def functions_key(files_key: str) -> str:
+    """Key of the functions of a table of files."""
+    return f"functions/{FINGERPRINT}/{files_key.removeprefix('files/')}"
+
+
+def extract(file: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Rows of FUNCTIONS for one row of FILES."""
+    if file["content"] is None:
+        return
+    # The three line ends of Python's own reader; str.splitlines() knows more and would count lines that are none.
+    content = file["content"].replace("\r\n", "\n").replace("\r", "\n")
+    shared = {name: file[name] for name in ("source", "repository", "revision", "committed_at", "path", "license")}
+    empty: dict[str, Any] = dict.fromkeys(FUNCTIONS.names)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes in mined code are not our news
+            tree = ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = f"{type(error).__name__}: {getattr(error, 'msg', error)}, line {getattr(error, 'lineno', '?')}"
+        yield empty | shared | {"url": file["url"], "drop_rule": "does_not_parse", "drop_reason": reason}
+        return
+    lines = content.split("\n")
+    for node in tree.body:
+        if isinstance(node, _FUNCTIONS):
+            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            row = empty | shared
+            row |= {"start_line": first, "end_line": node.end_lineno, "url": _line_url(file["url"], first, node)}
+            row["code"] = "\n".join(lines[first - 1 : node.end_lineno]).rstrip() + "\n"
+            try:
+                row |= _features(node, row["code"])
+            except (RecursionError, SyntaxError) as error:
+                yield row | {"drop_rule": "not_on_its_own", "drop_reason": f"{node.name}: {error}"}
+                continue
+            row["occurrence_id"] = _hash(f"{row['repository']}\0{row['path']}\0{first}\0{row['function_id']}")
+            yield row
+
+
+def _line_url(url: str, first: int, node: ast.stmt) -> str:
+    return f"{url}#L{first}-L{node.end_lineno}" if "/blob/" in url else url
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _features(node: ast.FunctionDef | ast.AsyncFunctionDef, code: str) -> dict[str, Any]:
+    nodes = list(ast.walk(node))
+    own = list(_own_nodes(node))
+    used = _globals(symtable.symtable(code, "<mined>", "exec"))
+    docstring = ast.get_docstring(node)
+    return {
+        "function_id": _hash(canonical_form(node)),
+        "name": node.name,
+        "parameters": _parameters(node.args),
+        "docstring": docstring,
+        "returns_value": any(isinstance(n, ast.Return) and not _is_none(n.value) for n in own),
+        "is_async": isinstance(node, ast.AsyncFunctionDef),
+        "is_generator": any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own),
+        "has_decorators": bool(node.decorator_list),
+        "undefined_names": sorted(used - _BUILTINS),
+        "builtins_used": sorted(used & _BUILTINS),
+        "imports": sorted({name for n in nodes for name in _imported(n)}),
+        "attributes": sorted({n.attr for n in nodes if isinstance(n, ast.Attribute)}),
+        "loc": (node.end_lineno or node.lineno) - node.lineno + 1,
+        "statements": sum(isinstance(n, ast.stmt) for n in nodes) - 1 - (docstring is not None),
+        "cyclomatic_complexity": 1
+        + sum(isinstance(n, _BRANCHES) for n in nodes)
+        + sum(len(n.values) - 1 for n in nodes if isinstance(n, ast.BoolOp)),
+    }
+
+
+def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """Nodes of a function without those of the functions inside it."""
+    for child in ast.iter_child_nodes(node):
+        yield child
+        if not isinstance(child, _SCOPES):
+            yield from _own_nodes(child)
+
+
+def _is_none(value: ast.expr | None) -> bool:
+    return value is None or (isinstance(value, ast.Constant) and value.value is None)
+
+
+def _globals(scope: symtable.SymbolTable) -> set[str]:
+    """Names that the code takes from outside itself, by the compiler's own symbol table.
+
+    At the top these are decorators, defaults and annotations; below, whatever is not local.
+    """
+    symbols = scope.get_symbols()
+    if scope.get_type() == "module":
+        defined = {symbol.get_name() for symbol in symbols if symbol.is_assigned()}
+        below = set[str]().union(*(_globals(child) for child in scope.get_children()))
+        return ({symbol.get_name() for symbol in symbols if symbol.is_referenced()} | below) - defined
+    names = {symbol.get_name() for symbol in symbols if symbol.is_global()}
+    return names.union(*(_globals(child) for child in scope.get_children()))
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return ["." * node.level + (node.module or "")]
+    return []
+
+
+def _parameters(arguments: ast.arguments) -> list[dict[str, Any]]:
+    """Parameters in order, with inspect's names for their kinds."""
+    positional = [("POSITIONAL_ONLY", a) for a in arguments.posonlyargs]
+    positional += [("POSITIONAL_OR_KEYWORD", a) for a in arguments.args]
+    missing = len(positional) - len(arguments.defaults)
+    found = [_parameter(kind, a, d) for (kind, a), d in zip(positional, [None] * missing + arguments.defaults)]
+    if arguments.vararg:
+        found.append(_parameter("VAR_POSITIONAL", arguments.vararg, None))
+    found += [_parameter("KEYWORD_ONLY", a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    if arguments.kwarg:
+        found.append(_parameter("VAR_KEYWORD", arguments.kwarg, None))
+    return found
+
+
+def _parameter(kind: str, argument: ast.arg, default: ast.expr | None) -> dict[str, Any]:
+    annotation = ast.unparse(argument.annotation) if argument.annotation else None
+    return {
+        "name": argument.arg,
+        "kind": kind,
+        "has_default": default is not None,
+        "annotation": annotation,
+        "default": _literal(default) if default is not None else None,
+    }
+
+
+def _literal(node: ast.expr) -> str | None:
+    """Canonical literal of a default; None where it is not a literal."""
+    try:
+        return values.encode(values.parse(ast.unparse(node)), max_chars=200)
+    except ValueError:
+        return None
+
+
+def canonical_form(node: ast.AST) -> str:
+    """Text that is equal for equal programs: the tree without positions, comments, docstrings and type comments.
+
+    Unlike `ast.dump` it does not depend on the Python version: empty and absent fields are left out.
+
+    >>> a, b = "def f(x):\\n  '''doc'''\\n  return (x)", "def f(x): return x  # same"
+    >>> canonical_form(ast.parse(a).body[0]) == canonical_form(ast.parse(b).body[0])
+    True
+    """
+    fields = []
+    for name, value in ast.iter_fields(node):
+        if name in ("type_comment", "kind", "type_ignores") or value is None or value == []:
+            continue
+        if name == "body" and isinstance(node, (*_FUNCTIONS, ast.ClassDef)) and ast.get_docstring(node) is not None:
+            value = value[1:]
+        fields.append(f"{name}={_canonical_value(value)}")
+    if isinstance(node, ast.Constant) and node.value is None:
+        fields.append("value=None")
+    return f"{type(node).__name__}({','.join(fields)})"
+
+
+def _canonical_value(value: Any) -> str:
+    if isinstance(value, ast.AST):
+        return canonical_form(value)
+    if isinstance(value, list):
+        return f"[{','.join(_canonical_value(v) for v in value)}]"
+    return f"{type(value).__name__}:{value!r}"

@@ -1,0 +1,68 @@
+"""One SPDX expression per repository, from its own metadata.
+
+Metadata follows https://packaging.python.org/en/latest/specifications/core-metadata/ (License-Expression first,
+then classifiers, then the free License field). The classifier "BSD License" names no variant: the licence file
+tells which. What stays unclear is None, and the licence rule drops it.
+"""
+
+from email.message import Message
+from typing import Final
+
+from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
+
+_CLASSIFIERS: Final = {
+    "MIT License": "MIT",
+    "MIT No Attribution License (MIT-0)": "MIT-0",
+    "Apache Software License": "Apache-2.0",
+    "ISC License (ISCL)": "ISC",
+    "Python Software Foundation License": "PSF-2.0",
+    "The Unlicense (Unlicense)": "Unlicense",
+    "Zope Public License": "ZPL-2.1",
+    "zlib/libpng License": "Zlib",
+    "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
+    "GNU General Public License v2 (GPLv2)": "GPL-2.0-only",
+    "GNU General Public License v2 or later (GPLv2+)": "GPL-2.0-or-later",
+    "GNU General Public License v3 (GPLv3)": "GPL-3.0-only",
+    "GNU General Public License v3 or later (GPLv3+)": "GPL-3.0-or-later",
+    "GNU Lesser General Public License v2 or later (LGPLv2+)": "LGPL-2.0-or-later",
+    "GNU Lesser General Public License v3 or later (LGPLv3+)": "LGPL-3.0-or-later",
+}
+_FREE_TEXTS: Final = {"APACHE 2.0": "Apache-2.0", "APACHE LICENSE 2.0": "Apache-2.0", "MIT LICENSE": "MIT"}
+
+
+def from_metadata(metadata: Message, license_file: str | None) -> str | None:
+    """SPDX expression of a `PKG-INFO`; `license_file` is the text of the licence file, if there is one."""
+    stated = canonical(metadata.get("License-Expression"))
+    if stated:
+        return stated
+    classifiers = [
+        value.rpartition("::")[2].strip()
+        for value in metadata.get_all("Classifier", [])
+        if value.startswith("License ::")
+    ]
+    found = [_CLASSIFIERS.get(name) or (_bsd(license_file) if name == "BSD License" else None) for name in classifiers]
+    if found and all(found):
+        return " OR ".join(sorted({license for license in found if license}))
+    free = metadata.get("License")
+    return canonical(free) or (_bsd(license_file) if free in ("BSD", "BSD License") else None)
+
+
+def canonical(text: str | None) -> str | None:
+    """An SPDX expression in its canonical spelling; None where it is not one.
+
+    >>> canonical("mit or apache-2.0"), canonical("see the file")
+    ('MIT OR Apache-2.0', None)
+    """
+    if not text or len(text) > 200:
+        return None
+    try:
+        return str(canonicalize_license_expression(_FREE_TEXTS.get(text.strip().upper(), text.strip())))
+    except InvalidLicenseExpression:
+        return None
+
+
+def _bsd(license_file: str | None) -> str | None:
+    """The BSD variant by its text: only three clauses forbid to use the authors' names for promotion."""
+    if not license_file or "Redistributions of source code" not in license_file:
+        return None
+    return "BSD-3-Clause" if "endorse or promote" in " ".join(license_file.split()) else "BSD-2-Clause"

@@ -1,0 +1,160 @@
+"""The recipe: what to build. One YAML file in `include/recipes`, copied into the manifest of every snapshot.
+
+An unknown key, source, writer, rule or prompt is an error that names the value, the place and the choices.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from case2code import database, parts
+from case2code.errors import ConfigurationError
+
+
+class Section(BaseModel):
+    """Base of every part of a recipe: frozen, and an unknown key is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Part(Section):
+    """One entry of a list of sources, rules or writers: `name`, or `name: {setting: value, …}` in YAML."""
+
+    name: str
+    settings: dict[str, Any] = {}
+
+
+def _part(entry: Any) -> Any:
+    if isinstance(entry, str):
+        return {"name": entry}
+    if isinstance(entry, dict) and len(entry) == 1:
+        ((name, settings),) = entry.items()
+        return {"name": name, "settings": settings or {}}
+    return entry
+
+
+PartEntry = Annotated[Part, BeforeValidator(_part)]
+
+
+class Scrape(Section):
+    """Which files are read."""
+
+    max_file_kb: int = Field(256, ge=1, description="a longer file is dropped")
+    max_archive_mb: int = Field(64, ge=1, description="a larger download, or one that unpacks to 20 times this, is refused")
+
+
+class Execute(Section):
+    """Limits of one call in the sandbox."""
+
+    cpu_seconds: float = Field(1.0, gt=0, le=60, description="CPU time of one call")
+    memory_mb: int = Field(512, ge=64, description="address space beyond the interpreter's own")
+    max_value_chars: int = Field(4_000, ge=16, description="a longer output is too_large")
+
+
+class Select(Section):
+    """Which cases and which functions make a sample."""
+
+    min_cases: int = Field(4, ge=2)
+    max_cases: int = Field(12, ge=2)
+    max_shown: int = Field(6, ge=1, description="the other cases are hidden")
+    min_distinct_outputs: int = Field(3, ge=1, description="two are enough where they are True and False")
+    max_case_chars: int = Field(400, ge=16, description="length of a case's arguments and of its value")
+    max_raised_share: float = Field(0.25, ge=0, le=1, description="share of a sample's cases that may raise")
+
+
+class Split(Section):
+    """What is held out, by repository."""
+
+    test_share: float = Field(0.1, ge=0, lt=1, description="share of repositories, chosen by a hash of the name")
+    test_repositories: tuple[str, ...] = Field((), description="held out by name, whatever the hash says")
+
+
+class Recipe(Section):
+    """A whole recipe; the same recipe and the same day give the same snapshot."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]{0,39}$", description="name of the data set, and its folder on S3")
+    description: str = ""
+    sources: tuple[PartEntry, ...] = Field(min_length=1)
+    scrape: Scrape = Scrape()
+    rules: tuple[PartEntry, ...] = Field(min_length=1)
+    writers: tuple[PartEntry, ...] = Field(min_length=1)
+    execute: Execute = Execute()
+    select: Select = Select()
+    prompt: str = "sample"
+    split: Split = Split()
+
+    @model_validator(mode="after")
+    def _parts_exist(self) -> "Recipe":
+        for part in self.sources:
+            parts.module("sources", part.name).Settings.model_validate(part.settings)
+        for part in self.writers:
+            parts.module("writers", part.name).Settings.model_validate(part.settings)
+        for part in self.rules:
+            parts.require("filter rule", part.name, parts.SQL / "rules", ".sql")
+            expected = database.parameters(parts.text(parts.SQL / "rules", part.name, ".sql"))
+            if set(part.settings) != expected:
+                raise ValueError(
+                    f"filter rule '{part.name}' takes {sorted(expected) or 'no settings'}, "
+                    f"the recipe gives {sorted(part.settings) or 'none'}"
+                )
+        if len({part.name for part in self.rules}) < len(self.rules):
+            raise ValueError("a filter rule is listed twice")
+        parts.require("prompt", self.prompt, parts.PROMPTS, ".txt")
+        return self
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.model_dump(mode="json"))
+
+
+def fingerprint(value: object) -> str:
+    """Twelve hex digits that change with `value` (anything JSON can hold)."""
+    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def load_recipe(name_or_path: str) -> Recipe:
+    """Read a recipe by its name in `include/recipes`, or by the path of a YAML file.
+
+    Raises ConfigurationError with the place of every mistake.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = parts.require("recipe", name_or_path, parts.RECIPES, ".yaml")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Recipe.model_validate(content)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read the recipe {path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"the recipe {path} is not YAML: {error}") from None
+    except ValidationError as error:
+        raise ConfigurationError(f"the recipe {path} is wrong: {_explain(error)}") from None
+    except ConfigurationError as error:
+        raise ConfigurationError(f"the recipe {path} is wrong: {error}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        place = ".".join(str(step) for step in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"unknown key '{place}'{_keys_beside(problem['loc'], error.title)}")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            given = "" if problem["type"] in ("value_error", "missing") else f", not {problem['input']!r}"
+            lines.append(f"{place}: {message}{given}" if place else f"{message}{given}")
+    return "; ".join(lines)
+
+
+def _keys_beside(place: tuple[int | str, ...], title: str) -> str:
+    """The keys that are known at `place`, as a hint; empty for a part's own settings."""
+    model: Any = Recipe if title == "Recipe" else None
+    for step in place[:-1]:
+        field = model.model_fields.get(step) if model else None
+        model = field.annotation if field and hasattr(field.annotation, "model_fields") else None
+    return f"; known here: {', '.join(model.model_fields)}" if model else ""

@@ -1,0 +1,136 @@
+"""Source distributions from PyPI (or any index with its JSON API): the newest release uploaded by the end of the day.
+
+As pip does, pre-releases count only where there is nothing else. That a release was yanked later is ignored: PyPI does
+not say when it happened, and a day must look the same whenever it is built.
+"""
+
+import email
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urljoin
+
+import requests
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+from pydantic import BaseModel, ConfigDict, Field
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from case2code import licenses
+from case2code.archives import read_archive
+from case2code.errors import OutageError, RepositoryError
+from case2code.sources import Revision, SourceFile
+
+_ARCHIVES: Final = (".tar.gz", ".tgz", ".tar.bz2", ".zip")
+_TIMEOUT_SECONDS: Final = 30
+
+
+class Settings(BaseModel):
+    """Names of projects, and the index that has them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    projects: tuple[str, ...] = Field(min_length=1)
+    index: str = Field("https://pypi.org", pattern=r"^https?://", description="serves /pypi/NAME/json")
+
+
+def repositories(settings: Settings) -> list[str]:
+    return sorted({f"pypi:{canonicalize_name(name)}" for name in settings.projects})
+
+
+def revision(repository: str, as_of: datetime, settings: Settings) -> Revision:
+    """Newest release with a source distribution uploaded at or before `as_of`."""
+    project = repository.removeprefix("pypi:")
+    page = f"{settings.index}/pypi/{project}/json"
+    answer = _get(page)
+    if answer.status_code == 404:
+        raise RepositoryError("not_found", f"no project '{project}' at {settings.index}")
+    try:
+        releases: dict[str, list[dict[str, Any]]] = answer.json()["releases"]
+        candidates = [
+            (Version(version), datetime.fromisoformat(file["upload_time_iso_8601"]), file)
+            for version, files in releases.items()
+            if _is_version(version)
+            for file in files
+            if file["packagetype"] == "sdist" and file["filename"].endswith(_ARCHIVES)
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise OutageError(f"{page} did not answer in the form of PyPI's JSON API: {error!r}") from error
+    known = [c for c in candidates if c[1] <= as_of]
+    if not known:
+        raise RepositoryError("no_revision", f"{repository} had no source distribution at {as_of:%Y-%m-%d %H:%M} UTC")
+    stable = [c for c in known if not c[0].is_prerelease] or known
+    version, uploaded_at, file = max(stable, key=lambda c: (c[0], c[2]["filename"]))
+    # Mirrors of PyPI answer addresses relative to the page.
+    location = {"url": urljoin(page, file["url"]), "filename": file["filename"], "sha256": file["digests"]["sha256"]}
+    return Revision("pypi", repository, str(version), uploaded_at, location)
+
+
+def checkout(revision: Revision, settings: Settings, max_bytes: int) -> Iterator[SourceFile]:
+    """Python files of the release, with the licence from its `PKG-INFO`."""
+    filename, content = revision.location["filename"], _download(revision, max_bytes)
+    metadata, license_file, files = email.message_from_string(""), None, []
+    for path, data in read_archive(filename, content, max_bytes, _is_wanted):
+        inside = path.partition("/")[2]
+        if inside == "PKG-INFO":
+            metadata = email.message_from_bytes(data)
+        elif inside.endswith(".py"):
+            files.append((inside, data))
+        elif license_file is None:
+            license_file = data.decode("utf-8", "replace")
+    license = licenses.from_metadata(metadata, license_file)
+    page = f"https://pypi.org/project/{revision.repository.removeprefix('pypi:')}/{revision.revision}/"
+    for path, data in sorted(files):
+        yield SourceFile(path, data, license, page)
+
+
+def _is_wanted(path: str) -> bool:
+    inside = path.partition("/")[2]
+    return inside == "PKG-INFO" or inside.endswith(".py") or ("/" not in inside and _is_license(inside))
+
+
+def _is_license(name: str) -> bool:
+    return name.upper().startswith(("LICENSE", "LICENCE", "COPYING"))
+
+
+def _is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
+
+
+def _download(revision: Revision, max_bytes: int) -> bytes:
+    url = revision.location["url"]
+    with _get(url, stream=True) as answer:
+        if answer.status_code == 404:
+            raise RepositoryError("not_found", f"{url} is gone")
+        content = bytearray()
+        try:
+            for chunk in answer.iter_content(1 << 16):
+                content += chunk
+                if len(content) > max_bytes:
+                    raise RepositoryError("archive_too_large", f"{url} is larger than {max_bytes:,} bytes")
+        except requests.RequestException as error:
+            raise OutageError(f"the download of {url} broke off: {error}") from error
+    if hashlib.sha256(content).hexdigest() != revision.location["sha256"]:
+        raise RepositoryError("bad_archive", f"{url} does not have the sha256 that the index states")
+    return bytes(content)
+
+
+def _get(url: str, stream: bool = False) -> requests.Response:
+    """GET with retries on 429, 5xx and cut connections. Raises OutageError when they are used up."""
+    retry = Retry(total=4, backoff_factor=1, backoff_jitter=0.5, status_forcelist=(429, 500, 502, 503, 504))
+    session = requests.Session()
+    session.mount("http://", HTTPAdapter(max_retries=retry))
+    session.mount("https://", HTTPAdapter(max_retries=retry))
+    try:
+        answer = session.get(url, timeout=_TIMEOUT_SECONDS, stream=stream)
+    except requests.RequestException as error:
+        raise OutageError(f"{url} did not answer: {error}") from error
+    if answer.status_code not in (200, 404):
+        raise OutageError(f"{url} answered {answer.status_code} {answer.reason}")
+    return answer

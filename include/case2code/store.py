@@ -1,0 +1,170 @@
+"""The one place where tables live: a prefix of an S3 bucket.
+
+Every object is written once and never changed, except `latest.json`, which moves by a conditional write.
+Names that come from outside reach a key only through `slug`.
+"""
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import botocore.exceptions
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from case2code.errors import ConfigurationError, OutageError
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How DuckDB reaches the same bucket as boto3; empty keys mean the AWS credential chain."""
+
+    endpoint_url: str | None = None
+    region: str | None = None
+    key_id: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+
+def slug(name: str) -> str:
+    """A name from outside as one harmless path segment; the hash keeps two names apart.
+
+    >>> slug("https://example.org/a b.git")
+    'https-example.org-a-b.git-bef8ad58'
+    """
+    readable = re.sub(r"[^A-Za-z0-9.]+", "-", name).strip("-.")[:60]
+    return f"{readable}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+class Store:
+    """Objects and tables under `s3://bucket/prefix`; `client` is a boto3 S3 client.
+
+    Every method raises OutageError where S3 does not answer and ConfigurationError where it refuses.
+    """
+
+    def __init__(self, client: Any, bucket: str, prefix: str = "", access: Access | None = None) -> None:
+        self.client = client
+        self.bucket = bucket
+        self.prefix = prefix.strip("/")
+        self.access = access or Access()
+
+    def uri(self, key: str) -> str:
+        return f"s3://{self.bucket}/{self._full(key)}"
+
+    def uris(self, keys: list[str]) -> list[str]:
+        return [self.uri(key) for key in keys]
+
+    def _full(self, key: str) -> str:
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    @contextmanager
+    def _explained(self, key: str) -> Iterator[None]:
+        endpoint = self.client.meta.endpoint_url
+        try:
+            yield
+        except botocore.exceptions.ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            code = error.response.get("Error", {}).get("Code", "")
+            if code == "NoSuchBucket":
+                raise ConfigurationError(
+                    f"no bucket '{self.bucket}' at {endpoint}; create it, or name another in CASE2CODE_STORE"
+                ) from error
+            if status in (400, 401, 403):
+                raise ConfigurationError(
+                    f"S3 at {endpoint} refused {self.uri(key)} ({code}): check the connection aws_default"
+                ) from error
+            if status >= 500 or status == 429:
+                raise OutageError(f"S3 at {endpoint} answered {status} for {self.uri(key)}") from error
+            raise
+        except botocore.exceptions.NoCredentialsError as error:
+            raise ConfigurationError(f"no credentials for S3 at {endpoint}: set the connection aws_default") from error
+        except botocore.exceptions.BotoCoreError as error:
+            raise OutageError(f"S3 at {endpoint} did not answer for {self.uri(key)}: {error}") from error
+
+    def exists(self, key: str) -> bool:
+        with self._explained(key):
+            try:
+                self.client.head_object(Bucket=self.bucket, Key=self._full(key))
+            except botocore.exceptions.ClientError as error:
+                if error.response["Error"]["Code"] in ("404", "NoSuchKey", "NotFound"):
+                    return False
+                raise
+        return True
+
+    def keys(self, prefix: str) -> list[str]:
+        """Keys under `prefix`, sorted, without the store's own prefix."""
+        cut = len(self._full(""))
+        with self._explained(prefix):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self._full(prefix)
+            )
+            return sorted(item["Key"][cut:] for page in pages for item in page.get("Contents", []))
+
+    def read(self, key: str) -> bytes:
+        return self.read_with_tag(key)[0]
+
+    def read_with_tag(self, key: str) -> tuple[bytes, str]:
+        """Content and ETag. Raises KeyError where there is no such object."""
+        with self._explained(key):
+            try:
+                answer = self.client.get_object(Bucket=self.bucket, Key=self._full(key))
+                content: bytes = answer["Body"].read()
+            except botocore.exceptions.ClientError as error:
+                if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+                    raise KeyError(self.uri(key)) from None
+                raise
+        return content, answer["ETag"]
+
+    def write(self, key: str, content: bytes) -> None:
+        with self._explained(key):
+            self.client.put_object(Bucket=self.bucket, Key=self._full(key), Body=content)
+
+    def write_if_absent(self, key: str, content: bytes) -> bool:
+        """Create the object; False where another content is there already.
+
+        A retry after a lost answer meets its own object, so equal content counts as written.
+        """
+        return self._conditional(key, content, IfNoneMatch="*") or self.read(key) == content
+
+    def replace(self, key: str, content: bytes, tag: str) -> bool:
+        """Replace the version that has ETag `tag`; False where another has taken its place."""
+        return self._conditional(key, content, IfMatch=tag)
+
+    def _conditional(self, key: str, content: bytes, **condition: str) -> bool:
+        with self._explained(key):
+            try:
+                self.client.put_object(Bucket=self.bucket, Key=self._full(key), Body=content, **condition)
+            except botocore.exceptions.ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):
+                    return False
+                raise
+        return True
+
+    def read_json(self, key: str) -> Any:
+        return json.loads(self.read(key))
+
+    def write_json(self, key: str, value: Any) -> None:
+        self.write(key, to_json(value))
+
+    def read_table(self, key: str, columns: list[str] | None = None) -> pa.Table:
+        return pq.read_table(io.BytesIO(self.read(key)), columns=columns)
+
+    def write_table(self, key: str, table: pa.Table) -> None:
+        self.write(key, to_parquet(table))
+
+
+def to_json(value: Any) -> bytes:
+    """JSON as it is stored: keys sorted, so that equal values are equal bytes."""
+    return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def to_parquet(table: pa.Table) -> bytes:
+    """Parquet as it is stored: the same rows give the same bytes; row groups suit DuckDB (122,880 rows)."""
+    sink = io.BytesIO()
+    pq.write_table(table, sink, compression="zstd", row_group_size=122_880)
+    return sink.getvalue()

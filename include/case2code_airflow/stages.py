@@ -1,0 +1,124 @@
+"""The stages as Airflow tasks: each opens what its stage needs, calls the stage, and returns where and how many.
+
+Task id, function, module and log name are one name. XCom carries shards, keys and counts, never rows.
+"""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from case2code_airflow.connections import explained, open_store, openai_client, shards
+from case2code_airflow.defaults import SNAPSHOT
+
+if TYPE_CHECKING:
+    from case2code.day import Day
+    from case2code.plan_day import Shard
+    from case2code.store import Store
+
+Json = dict[str, Any]
+
+
+def _read(shard: Json) -> "tuple[Store, Shard, Day]":
+    from case2code.day import Day
+    from case2code.plan_day import Shard
+
+    store = open_store()
+    found = Shard.from_dict(shard)
+    return store, found, Day.read(store, found.prefix)
+
+
+def _as_of() -> datetime:
+    """End of the run's data interval; a run without one (triggered without a date) takes the latest complete day."""
+    run: Any = get_current_context()["dag_run"]
+    end: datetime = run.data_interval_end or run.run_after
+    return end
+
+
+@task
+def plan_day() -> list[Json]:
+    """Freeze the recipe for this run, and split its repositories into shards."""
+    with explained():
+        from case2code.day import Day
+        from case2code.plan_day import plan_day
+        from case2code.recipe import load_recipe
+
+        recipe = load_recipe(get_current_context()["params"]["recipe"])
+        return [shard.to_dict() for shard in plan_day(Day.at(_as_of(), recipe), open_store(), shards())]
+
+
+@task
+def scrape_files(shard: Json) -> Json:
+    """Read the shard's repositories as they were at the end of the day."""
+    with explained():
+        from case2code.scrape_files import scrape_files
+
+        store, found, day = _read(shard)
+        return shard | {"counts": scrape_files(day, found, store)}
+
+
+@task
+def extract_functions(shard: Json) -> Json:
+    """Extract the functions of the shard's repositories."""
+    with explained():
+        from case2code.extract_functions import extract_functions
+
+        store, found, day = _read(shard)
+        return shard | {"counts": extract_functions(day, found, store)}
+
+
+@task
+def filter_functions(extracted: list[Json]) -> list[Json]:
+    """Judge all functions of the day by the recipe's rules; the kept ones go on in shards of ledger buckets."""
+    with explained():
+        from case2code.filter_functions import filter_functions
+        from case2code.plan_day import Shard
+
+        all_shards = [Shard.from_dict(shard) for shard in extracted]
+        store, _, day = _read(extracted[0])
+        kept, counts = filter_functions(day, all_shards, store, shards())
+        return [shard.to_dict() | {"counts": counts} for shard in kept]
+
+
+@task
+def write_inputs(shard: Json) -> Json:
+    """Write the inputs that the ledgers miss."""
+    with explained():
+        from case2code.write_inputs import write_inputs
+
+        store, found, day = _read(shard)
+        return shard | {"counts": write_inputs(day, found, store, openai_client)}
+
+
+@task
+def execute_inputs(shard: Json) -> Json:
+    """Run the inputs that the ledger misses, in the sandbox."""
+    with explained():
+        from case2code.execute_inputs import execute_inputs
+
+        store, found, day = _read(shard)
+        return shard | {"counts": execute_inputs(day, found, store)}
+
+
+@task
+def select_cases(executed: list[Json]) -> Json:
+    """Choose the cases of every sample."""
+    with explained():
+        from case2code.select_cases import select_cases
+
+        store, _, day = _read(executed[0])
+        return executed[0] | {"counts": select_cases(day, store)}
+
+
+@task(outlets=[SNAPSHOT])
+def publish_snapshot(selected: Json) -> Json:
+    """Write, check and publish the snapshot; skipped where its content is published already."""
+    with explained():
+        from case2code.publish_snapshot import publish_snapshot
+
+        store, _, day = _read(selected)
+        done = publish_snapshot(day, store)
+        if not done.published:
+            raise AirflowSkipException(f"nothing new: {day.date} has the content of {done.version}")
+        return {"version": done.version, "counts": {"samples": done.samples}}

@@ -1,0 +1,174 @@
+"""`python -m case2code_embedded run | up | duckdb | airflow`: what the Makefile calls."""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.markup import escape
+
+from case2code import database, parts
+from case2code.errors import Case2CodeError, ConfigurationError
+from case2code.recipe import Recipe, load_recipe
+from case2code.store import Store
+from case2code_embedded.airflow_server import AirflowClient, start_airflow
+from case2code_embedded.object_store import start_object_store
+from case2code_embedded.refresh import run_refresh, show_result
+from case2code_embedded.stack import ENVIRONMENT_FILE, PROJECT, USER, Stack, open_stack
+from case2code_embedded.writer_model import start_writer_model
+
+FOLDER: Final = Path(os.environ.get("CASE2CODE_HOME", PROJECT / "var"))
+
+
+def main() -> int:
+    arguments = _arguments()
+    console = Console()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        status: int = arguments.call(arguments, console)
+    except KeyboardInterrupt:
+        console.print("\nStopped; what was done is kept, and the next run goes on from there.")
+        return 130
+    except Case2CodeError as error:
+        console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        return 1
+    return status
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m case2code_embedded", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    recipes = ", ".join(parts.names(parts.RECIPES, ".yaml"))
+    run = commands.add_parser("run", help="start the stack, refresh one day, print what came of it, and stop")
+    run.add_argument("--recipe", default="default", help=f"a name ({recipes}), or the path of a YAML file")
+    run.add_argument("--day", type=_day, default=None, metavar="YYYY-MM-DD", help="default: the latest complete day (UTC)")
+    run.set_defaults(call=_run)
+    up = commands.add_parser("up", help="start the stack with the UI and the nightly schedule, until Ctrl-C")
+    up.set_defaults(call=_up)
+    sql = commands.add_parser("duckdb", help="open the duckdb program on the data, or run one statement")
+    sql.add_argument("sql", nargs="?", default=None)
+    sql.set_defaults(call=_duckdb)
+    airflow = commands.add_parser("airflow", help="run an airflow command against the stack that 'up' started")
+    airflow.add_argument("command", nargs=argparse.REMAINDER)
+    airflow.set_defaults(call=_airflow)
+    return parser.parse_args()
+
+
+def _day(text: str) -> datetime:
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a day like 2026-11-19") from None
+    if day > _latest_complete_day():
+        raise argparse.ArgumentTypeError(f"{text} is not over yet (UTC)")
+    return day
+
+
+def _latest_complete_day() -> datetime:
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+
+
+def _start_servers(stack: Stack, recipe: Recipe | None, console: Console) -> None:
+    if stack.embeds_s3:
+        with console.status("Starting the S3 server (SeaweedFS) …"):
+            start_object_store(stack)
+    if stack.embeds_llm and (recipe is None or any(writer.name == "llm" for writer in recipe.writers)):
+        with console.status("Starting the writer LLM (SmolLM2 on llama.cpp) …"):
+            start_writer_model(stack)
+    with console.status("Starting Airflow (database, API server, scheduler, DAG processor) …"):
+        start_airflow(stack)
+    stack.write_environment()
+
+
+def _run(arguments: argparse.Namespace, console: Console) -> int:
+    began = time.monotonic()
+    recipe = load_recipe(arguments.recipe)
+    name = str(Path(arguments.recipe).resolve()) if arguments.recipe.endswith((".yaml", ".yml")) else arguments.recipe
+    day = arguments.day or _latest_complete_day()
+    with open_stack(FOLDER) as stack:
+        _start_servers(stack, recipe, console)
+        client = AirflowClient(stack)
+        console.print(
+            f"Airflow is up after {time.monotonic() - began:.0f} s; refreshing [bold]{day:%Y-%m-%d}[/] "
+            f"with the recipe [bold]{recipe.name}[/]",
+            highlight=False,
+        )
+        try:
+            tasks = run_refresh(client, stack, day, name, console)
+        finally:
+            client.pause(True)
+        show_result(_store(stack), recipe.name, day, tasks, console)
+    console.print(f"Elapsed: {time.monotonic() - began:.0f} s. Everything is stopped; the data is in {FOLDER}.", highlight=False)
+    console.print("Open the UI, with the nightly schedule: [bold]make up[/]    Query the data: [bold]make duckdb[/]")
+    return 0
+
+
+def _up(arguments: argparse.Namespace, console: Console) -> int:
+    with open_stack(FOLDER) as stack:
+        _start_servers(stack, None, console)
+        AirflowClient(stack).pause(False)
+        console.print(f"Airflow UI: [bold]{stack.ui}[/]  user [bold]{USER}[/]  password [bold]{stack.keys['password']}[/]", highlight=False)
+        console.print("The refresh runs every night at 00:00 UTC. Ctrl-C stops everything; the data stays.")
+        while (ended := stack.children.ended()) is None:
+            time.sleep(1)
+        console.print(f"[bold red]{ended} ended:[/] {escape(stack.children.log_end(ended))}")
+    return 1
+
+
+def _store(stack: Stack) -> Store:
+    """The store that the stack's tasks use, opened in this process."""
+    os.environ.update(stack.environment)
+    from case2code_airflow.connections import open_store
+
+    return open_store()
+
+
+def _duckdb(arguments: argparse.Namespace, console: Console) -> int:
+    """The plain duckdb program, with httpfs and the store's key; starts the S3 server where none is up."""
+    program = shutil.which("duckdb", path=str(Path(sys.executable).parent))
+    if program is None:
+        raise ConfigurationError("the program 'duckdb' is not in the virtual environment: run 'make clean' and try again")
+    if (FOLDER / ENVIRONMENT_FILE).exists():
+        return _duckdb_with(program, _environment_of_running_stack(), arguments.sql)
+    with open_stack(FOLDER) as stack:
+        if stack.embeds_s3:
+            start_object_store(stack)
+        return _duckdb_with(program, stack.environment, arguments.sql)
+
+
+def _duckdb_with(program: str, environment: dict[str, str], sql: str | None) -> int:
+    os.environ.update(environment)
+    from case2code_airflow.connections import open_store
+
+    setup = FOLDER / "duckdb.sql"
+    with os.fdopen(os.open(setup, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(database.setup(open_store()))
+    command = [program, "-init", str(setup), *(["-c", sql] if sql else [])]
+    try:
+        return subprocess.run(command, check=False).returncode
+    finally:
+        setup.unlink()
+
+
+def _environment_of_running_stack() -> dict[str, str]:
+    try:
+        return {**os.environ, **json.loads((FOLDER / ENVIRONMENT_FILE).read_text())}
+    except FileNotFoundError:
+        raise ConfigurationError("no stack is up: run 'make up' in another terminal first") from None
+
+
+def _airflow(arguments: argparse.Namespace, console: Console) -> int:
+    command = [str(Path(sys.executable).parent / "airflow"), *arguments.command]
+    return subprocess.run(command, env=_environment_of_running_stack(), check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""Trigger the refresh of one day, show how it goes, and tell what came of it."""
+
+import time
+from datetime import datetime
+from typing import Any, Final
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from case2code import database
+from case2code.errors import Case2CodeError
+from case2code.publish_snapshot import day_key, snapshots_prefix
+from case2code.store import Store
+from case2code_embedded.airflow_server import AirflowClient
+from case2code_embedded.stack import Stack
+
+STAGES: Final = (
+    "plan_day",
+    "scrape_files",
+    "extract_functions",
+    "filter_functions",
+    "write_inputs",
+    "execute_inputs",
+    "select_cases",
+    "publish_snapshot",
+)
+_POLL_SECONDS: Final = 1.0
+_ENDED: Final = ("success", "failed", "skipped", "upstream_failed", "removed")
+
+
+class RefreshFailed(Case2CodeError):
+    """The run ended without success; the message says which task said what."""
+
+
+def run_refresh(client: AirflowClient, stack: Stack, day: datetime, recipe: str, console: Console) -> list[dict[str, Any]]:
+    """Run the day to its end with a live table; returns the run's task instances with what they returned.
+
+    Raises RefreshFailed with the last words of the task that failed.
+    """
+    run_id = client.start_run(day, {"recipe": recipe})
+    watch = _Watch(client, run_id)
+    with Live(console=console, refresh_per_second=4, transient=False) as live:
+        while True:
+            state = client.run(run_id)["state"]
+            live.update(watch.table())
+            if state in ("success", "failed"):
+                break
+            ended = stack.children.ended()
+            if ended:
+                raise RefreshFailed(f"{ended} ended during the run: {stack.children.log_end(ended)}")
+            time.sleep(_POLL_SECONDS)
+    tasks = client.tasks(run_id)
+    if state == "failed":
+        raise RefreshFailed(_failure(client, run_id, tasks))
+    return [task | {"returned": client.returned(run_id, task)} for task in tasks]
+
+
+class _Watch:
+    """What the live table shows; asks Airflow once for each ended task and for the newest words of running ones."""
+
+    def __init__(self, client: AirflowClient, run_id: str) -> None:
+        self.client = client
+        self.run_id = run_id
+        self.counts: dict[tuple[str, int], dict[str, Any]] = {}
+        self.words: dict[tuple[str, int], str] = {}
+        self.plain_seen: set[str] = set()
+
+    def table(self) -> Group:
+        tasks = self.client.tasks(self.run_id)
+        table = Table(box=None, pad_edge=False, show_header=False)
+        running_words = []
+        for stage in STAGES:
+            mine = [task for task in tasks if task["task_id"] == stage]
+            ended = [task for task in mine if task["state"] in _ENDED]
+            running = [task for task in mine if task["state"] == "running"]
+            total = max(1, len(mine))
+            mark = "[green]✓" if len(ended) == len(mine) and mine else "[yellow]●" if running else "[dim]·"
+            if any(task["state"] in ("failed", "upstream_failed") for task in mine):
+                mark = "[red]✗"
+            table.add_row(mark, stage, ProgressBar(total, len(ended), width=20), f"{len(ended)}/{total}", self._told(ended), _seconds(mine))
+            running_words += [f"  {stage}: {word}" for task in running if (word := self._last_word(task))]
+        return Group(table, *(Text(line[:160], style="dim") for line in running_words[:4]))
+
+    def _told(self, ended: list[dict[str, Any]]) -> str:
+        """Counts of a stage, added up over its shards."""
+        added: dict[str, float] = {}
+        for task in ended:
+            key = (task["task_id"], task["map_index"])
+            if key not in self.counts:
+                returned = self.client.returned(self.run_id, task)
+                counts = returned.get("counts", {}) if isinstance(returned, dict) else {}
+                if isinstance(returned, list) and returned and "counts" in returned[0]:
+                    counts = returned[0]["counts"]
+                self.counts[key] = counts
+            for name, value in self.counts[key].items():
+                added[name] = added.get(name, 0) + value
+        return ", ".join(f"{value:,.4g} {name}" if isinstance(value, float) else f"{value:,} {name}" for name, value in added.items())
+
+    def _last_word(self, task: dict[str, Any]) -> str:
+        key = (task["task_id"], task["map_index"])
+        lines = [line for line in self.client.messages(self.run_id, task) if line.startswith(_TELLING)]
+        if lines:
+            self.words[key] = lines[-1]
+        return self.words.get(key, "")
+
+
+# First words of the progress lines that the stages log.
+_TELLING: Final = ("Scraped", "Extracted", "Rule", "Kept", "Wrote", "Writer", "Executed", "Published")
+
+
+def _seconds(tasks: list[dict[str, Any]]) -> str:
+    started = [datetime.fromisoformat(t["start_date"]) for t in tasks if t["start_date"]]
+    ended = [datetime.fromisoformat(t["end_date"]) for t in tasks if t["end_date"]]
+    if not started:
+        return ""
+    last = max(ended) if len(ended) == len(tasks) else datetime.now(started[0].tzinfo)
+    return f"{(last - min(started)).total_seconds():.0f} s"
+
+
+def _failure(client: AirflowClient, run_id: str, tasks: list[dict[str, Any]]) -> str:
+    failed = next((task for task in tasks if task["state"] == "failed"), None)
+    if failed is None:
+        return "the run failed before any task did: see the scheduler's log"
+    lines = [line for line in client.messages(run_id, failed) if line.strip()]
+    telling = [line for line in lines if "Error" in line or "Exception" in line] or lines[-3:]
+    return f"{failed['task_id']} failed: {' '.join(telling[-1:])[:1500]}"
+
+
+def show_result(store: Store, recipe_name: str, day: datetime, tasks: list[dict[str, Any]], console: Console) -> None:
+    """Print the funnel, why rows were dropped, the snapshot's address, and a query with its answer."""
+    report = store.read_json(day_key(recipe_name, f"{day:%Y-%m-%d}"))
+    address = store.uri(f"{snapshots_prefix(recipe_name)}/{report['version']}")
+    console.print(_funnel(report))
+    requests = sum(t["returned"]["counts"]["requests"] for t in tasks if t["task_id"] == "write_inputs" and t["returned"])
+    tokens = sum(t["returned"]["counts"]["tokens"] for t in tasks if t["task_id"] == "write_inputs" and t["returned"])
+    console.print(f"LLM calls of this run: {requests:,} ({tokens:,} tokens)", highlight=False)
+    if any(t["task_id"] == "publish_snapshot" and t["state"] == "skipped" for t in tasks):
+        console.print(f"[bold]Nothing new:[/] {day:%Y-%m-%d} has the content of a snapshot that is published already.")
+    console.print(f"Snapshot: [bold]{escape(address)}[/]", highlight=False, soft_wrap=True)
+    query = (
+        "SELECT split, count(*) AS samples, count(DISTINCT repository) AS repositories,\n"
+        "       round(avg(n_cases), 1) AS cases, round(avg(distinct_outputs), 1) AS outputs\n"
+        f"FROM read_parquet('{address}/data/*.parquet') GROUP BY split ORDER BY split;"
+    )
+    console.print(f"\n[dim]D[/] {escape(query)}", highlight=False, soft_wrap=True)
+    console.print(str(database.connect(store).sql(query)), highlight=False, markup=False)
+
+
+def _funnel(report: dict[str, Any]) -> Table:
+    table = Table(title=f"{report['date']}: what each stage left, and why it dropped the rest", title_justify="left")
+    table.add_column("stage")
+    table.add_column("rows", justify="right")
+    table.add_column("dropped, by rule")
+    for row in report["funnel"]:
+        drops = [d for d in report["drops"] if d["stage"] == row["stage"]]
+        told = ", ".join(f"{d['dropped']:,} {d['rule']}" for d in drops[:5])
+        more = sum(d["dropped"] for d in drops[5:])
+        table.add_row(row["stage"], f"{row['rows']:,}", escape(told + (f", {more:,} others" if more else "")))
+    return table

@@ -1,0 +1,135 @@
+-- Every executed input of a kept function: a case of a sample, or the rule and the reason why not.
+-- Cases are ranked so that each output comes once before any comes twice, values before exceptions.
+WITH origins AS (
+    SELECT
+        function_id,
+        unnest(arguments) AS arguments,
+        origin
+    FROM inputs
+),
+
+executed AS (
+    SELECT
+        executions.*,
+        (
+            SELECT min(origins.origin)
+            FROM origins
+            WHERE
+                origins.function_id = executions.function_id
+                AND origins.arguments = executions.arguments
+        ) AS origin
+    FROM executions
+    SEMI JOIN (
+        SELECT function_id
+        FROM verdicts
+        WHERE kept
+    ) USING (function_id)
+    SEMI JOIN origins USING (function_id, arguments)
+),
+
+judged AS (
+    SELECT
+        *,
+        CASE
+            WHEN outcome NOT IN ('returned', 'raised') THEN outcome
+            WHEN NOT stable THEN 'unstable'
+            WHEN outcome = 'raised' AND value IN ('TypeError', 'AttributeError', 'NameError', 'UnboundLocalError')
+                THEN 'wrong_type'
+            WHEN outcome = 'raised' AND value = 'RecursionError' THEN 'too_deep'
+            WHEN length(arguments) > $max_case_chars OR length(value) > $max_case_chars THEN 'too_long'
+        END AS case_rule
+    FROM executed
+),
+
+good AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY function_id, outcome, value
+            ORDER BY length(arguments), md5(arguments)
+        ) AS repetition
+    FROM judged
+    WHERE case_rule IS NULL
+),
+
+returned_or_few AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY function_id, outcome
+            ORDER BY repetition, md5(arguments || value)
+        ) AS rank_in_outcome
+    FROM good
+),
+
+ranked AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY function_id
+            ORDER BY repetition, outcome = 'raised', md5(arguments || value)
+        ) AS position
+    FROM returned_or_few
+    WHERE outcome = 'returned' OR rank_in_outcome <= floor($max_cases * $max_raised_share)
+),
+
+functions_judged AS (
+    SELECT
+        function_id,
+        least(count(*), $max_cases) AS n_cases,
+        CASE
+            WHEN count(*) < $min_cases THEN 'too_few_cases'
+            WHEN count(DISTINCT value) FILTER (outcome = 'returned') < 2 THEN 'constant'
+            WHEN
+                count(DISTINCT value) < $min_distinct_outputs
+                AND NOT bool_and(value_type = 'bool' OR outcome = 'raised')
+                THEN 'too_few_outputs'
+            WHEN
+                count(*) FILTER (outcome = 'raised' AND position <= $max_cases)
+                > $max_raised_share * least(count(*), $max_cases)
+                THEN 'mostly_raises'
+        END AS function_rule,
+        count(*) AS found,
+        count(DISTINCT value) AS outputs
+    FROM ranked
+    GROUP BY function_id
+)
+
+SELECT
+    judged.function_id,
+    judged.arguments,
+    judged.origin,
+    judged.outcome,
+    judged.value,
+    judged.value_type,
+    CASE
+        WHEN judged.outcome = 'raised' THEN 'exception_type'
+        WHEN judged.value_type IN ('float', 'complex') THEN 'approximate'
+        ELSE 'exact'
+    END AS comparator,
+    coalesce(
+        judged.case_rule IS NULL
+        AND functions_judged.function_rule IS NULL
+        AND ranked.position <= functions_judged.n_cases, false
+    ) AS kept,
+    -- At least a quarter of the cases stays hidden.
+    kept AND ranked.position <= least(
+        $max_shown, functions_judged.n_cases - greatest(1, functions_judged.n_cases // 4)
+    ) AS shown,
+    CASE WHEN kept THEN ranked.position END AS position,
+    CASE
+        WHEN kept THEN NULL
+        ELSE coalesce(judged.case_rule, functions_judged.function_rule, 'surplus')
+    END AS rule,
+    CASE
+        WHEN rule IS NULL THEN NULL
+        WHEN rule = 'surplus' THEN 'the sample has enough cases, or enough that raise'
+        WHEN judged.case_rule = 'too_long'
+            THEN length(judged.arguments) || ' and ' || length(judged.value) || ' characters'
+        WHEN judged.case_rule IS NOT NULL THEN coalesce(judged.value || ': ', '') || coalesce(judged.message, rule)
+        ELSE functions_judged.found || ' cases with ' || functions_judged.outputs || ' distinct outputs'
+    END AS reason
+FROM judged
+LEFT JOIN ranked USING (function_id, arguments)
+LEFT JOIN functions_judged ON judged.function_id = functions_judged.function_id
+ORDER BY judged.function_id, ranked.position, judged.arguments
