@@ -22,7 +22,7 @@ def connect(store: Store) -> duckdb.DuckDBPyConnection:
 
 def setup(store: Store) -> str:
     """What any DuckDB runs once to read the store. It holds the key: never log it."""
-    return f"SET TimeZone = 'UTC';\nSET http_retries = 5;\n{_load_httpfs()}\n{_create_secret(store)}\n"
+    return f"{_load_httpfs()}\nSET TimeZone = 'UTC';\nSET http_retries = 5;\n{_create_secret(store)}\n"
 
 
 def _load_httpfs() -> str:

@@ -14,6 +14,6 @@ DEFAULT_ARGS: Final[dict[str, Any]] = {
     "owner": "case2code",
     "retries": 3,
     "retry_delay": timedelta(seconds=10),
-    "retry_exponential_backoff": True,
+    "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=10),
 }

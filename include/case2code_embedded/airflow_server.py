@@ -124,7 +124,7 @@ class AirflowClient:
         return answer.json()["value"] if answer.ok else None
 
     def messages(self, run_id: str, task: dict[str, Any]) -> list[str]:
-        """The log lines of the last try of a task instance that the project or Airflow wrote, oldest first."""
+        """The log lines of the last try of a task instance, oldest first; an exception is the line 'Type: text'."""
         answer = self.call(
             "GET",
             f"dags/{DAG}/dagRuns/{quote(run_id)}/taskInstances/{task['task_id']}/logs/{max(1, task['try_number'])}",
@@ -132,4 +132,10 @@ class AirflowClient:
             headers={"Accept": "application/json"},
         )
         events = answer.json().get("content", []) if answer.ok else []
-        return [e["event"] if isinstance(e, dict) else str(e) for e in events]
+        lines = []
+        for event in events:
+            if not isinstance(event, dict):
+                continue
+            raised = event.get("error_detail") or []
+            lines.append(f"{raised[0]['exc_type']}: {raised[0]['exc_value']}" if raised else event["event"])
+        return lines

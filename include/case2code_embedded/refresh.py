@@ -125,9 +125,8 @@ def _failure(client: AirflowClient, run_id: str, tasks: list[dict[str, Any]]) ->
     failed = next((task for task in tasks if task["state"] == "failed"), None)
     if failed is None:
         return "the run failed before any task did: see the scheduler's log"
-    lines = [line for line in client.messages(run_id, failed) if line.strip()]
-    telling = [line for line in lines if "Error" in line or "Exception" in line] or lines[-3:]
-    return f"{failed['task_id']} failed: {' '.join(telling[-1:])[:1500]}"
+    lines = [line for line in client.messages(run_id, failed) if line.strip() and not line.startswith("::")]
+    return f"{failed['task_id']} failed: {lines[-1][:1500] if lines else 'it left no log'}"
 
 
 def show_result(store: Store, recipe_name: str, day: datetime, tasks: list[dict[str, Any]], console: Console) -> None:

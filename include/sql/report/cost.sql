@@ -2,9 +2,9 @@
 SELECT
     inputs.origin,
     count(*) AS functions,
-    sum(len(inputs.arguments)) AS inputs,
-    sum(inputs.tokens_in) AS tokens_in,
-    sum(inputs.tokens_out) AS tokens_out,
+    sum(len(inputs.arguments))::BIGINT AS inputs,
+    sum(inputs.tokens_in)::BIGINT AS tokens_in,
+    sum(inputs.tokens_out)::BIGINT AS tokens_out,
     sum(inputs.cost_usd) AS cost_usd
 FROM inputs
 SEMI JOIN (
