@@ -60,7 +60,11 @@ def _read_tar(content: bytes, budget: _Budget, wanted: Callable[[str], bool]) ->
     import gzip
     import lzma
 
-    openers: dict[bytes, Callable[..., io.BufferedIOBase]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}  # type: ignore[dict-item]
+    openers: dict[bytes, Callable[..., io.BufferedIOBase]] = {
+        b"\x1f\x8b": gzip.open,
+        b"BZ": bz2.open,
+        b"\xfd7": lzma.open,
+    }  # type: ignore[dict-item]
     opener = openers.get(content[:2])
     stream: io.BufferedIOBase = opener(io.BytesIO(content)) if opener else io.BytesIO(content)
     with tarfile.open(fileobj=_Counted(stream, budget), mode="r|") as tar:

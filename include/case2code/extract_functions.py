@@ -8,8 +8,8 @@ import ast
 import builtins
 import hashlib
 import logging
-import sys
 import symtable
+import sys
 import warnings
 from collections.abc import Iterator
 from typing import Any, Final
@@ -31,7 +31,16 @@ REVISION: Final = 1
 FINGERPRINT: Final = fingerprint([REVISION, sys.version_info[:2]])
 
 _BUILTINS: Final = frozenset(dir(builtins))
-_BRANCHES: Final = (ast.If, ast.For, ast.While, ast.IfExp, ast.ExceptHandler, ast.comprehension, ast.Assert, ast.match_case)
+_BRANCHES: Final = (
+    ast.If,
+    ast.For,
+    ast.While,
+    ast.IfExp,
+    ast.ExceptHandler,
+    ast.comprehension,
+    ast.Assert,
+    ast.match_case,
+)
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES: Final = (*_FUNCTIONS, ast.Lambda, ast.ClassDef)
 
@@ -164,7 +173,9 @@ def _parameters(arguments: ast.arguments) -> list[dict[str, Any]]:
     found = [_parameter(kind, a, d) for (kind, a), d in zip(positional, [None] * missing + arguments.defaults)]
     if arguments.vararg:
         found.append(_parameter("VAR_POSITIONAL", arguments.vararg, None))
-    found += [_parameter("KEYWORD_ONLY", a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]
+    found += [
+        _parameter("KEYWORD_ONLY", a, d) for a, d in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+    ]
     if arguments.kwarg:
         found.append(_parameter("VAR_KEYWORD", arguments.kwarg, None))
     return found

@@ -9,7 +9,7 @@ import logging
 import duckdb
 import pyarrow as pa
 
-from case2code import database, parts
+from case2code import database
 from case2code.day import Day
 from case2code.extract_functions import functions_key
 from case2code.ledger import BUCKETS

@@ -56,7 +56,9 @@ def publish_snapshot(day: Day, store: Store) -> Publication:
     if not files:
         top = ", ".join(f"{row['dropped']} {row['rule']}" for row in report["drops"][-3:])
         raise CheckError(f"no function of {day.date} became a sample, so nothing is published: {top}")
-    content = hashlib.sha256("".join(f"{p} {_sha256(data)}\n" for p, data in sorted(files.items())).encode()).hexdigest()
+    content = hashlib.sha256(
+        "".join(f"{p} {_sha256(data)}\n" for p, data in sorted(files.items())).encode()
+    ).hexdigest()
     version = _claim(store, day, content)
     folder = f"{snapshots_prefix(day.recipe.name)}/{version}"
     published = False
@@ -176,9 +178,7 @@ def _manifest(day: Day, version: str, files: dict[str, bytes], report: dict[str,
         "git_commit": _git_commit(),
         "python_version": platform.python_version(),
         "isolation": sandbox.ISOLATION,
-        "files": [
-            {"path": path, "bytes": len(data), "sha256": _sha256(data)} for path, data in sorted(files.items())
-        ],
+        "files": [{"path": path, "bytes": len(data), "sha256": _sha256(data)} for path, data in sorted(files.items())],
         **report,
     }
 
@@ -214,7 +214,9 @@ def _documents(connection: duckdb.DuckDBPyConnection, day: Day, manifest: dict[s
         train=splits["train"],
         test=splits["test"],
         size_category=next(name for most, name in _SIZES if total < most),
-        data_files="\n".join(f"      - {{split: {split}, path: [{', '.join(p)}]}}" for split, p in sorted(paths.items())),
+        data_files="\n".join(
+            f"      - {{split: {split}, path: [{', '.join(p)}]}}" for split, p in sorted(paths.items())
+        ),
         funnel=_markdown(manifest["funnel"], "stage", "rows"),
         cost=_markdown(
             [row | {"tokens": row["tokens_in"] + row["tokens_out"]} for row in manifest["cost"]],

@@ -44,7 +44,9 @@ class Scrape(Section):
     """Which files are read."""
 
     max_file_kb: int = Field(256, ge=1, description="a longer file is dropped")
-    max_archive_mb: int = Field(64, ge=1, description="a larger download, or one that unpacks to 20 times this, is refused")
+    max_archive_mb: int = Field(
+        64, ge=1, description="a larger download, or one that unpacks to 20 times this, is refused"
+    )
 
 
 class Execute(Section):

@@ -96,5 +96,5 @@ def _read(file: SourceFile, max_file_kb: int) -> tuple[str | None, str | None, s
     try:
         content = file.content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        return "not_utf8", f"byte {error.start} is {file.content[error.start] :#04x}", None
+        return "not_utf8", f"byte {error.start} is {file.content[error.start]:#04x}", None
     return None, None, content

@@ -100,9 +100,7 @@ class Store:
         """Keys under `prefix`, sorted, without the store's own prefix."""
         cut = len(self._full(""))
         with self._explained(prefix):
-            pages = self.client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=self._full(prefix)
-            )
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._full(prefix))
             return sorted(item["Key"][cut:] for page in pages for item in page.get("Contents", []))
 
     def read(self, key: str) -> bytes:

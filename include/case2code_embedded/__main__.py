@@ -49,7 +49,9 @@ def _arguments() -> argparse.Namespace:
     recipes = ", ".join(parts.names(parts.RECIPES, ".yaml"))
     run = commands.add_parser("run", help="start the stack, refresh one day, print what came of it, and stop")
     run.add_argument("--recipe", default="default", help=f"a name ({recipes}), or the path of a YAML file")
-    run.add_argument("--day", type=_day, default=None, metavar="YYYY-MM-DD", help="default: the latest complete day (UTC)")
+    run.add_argument(
+        "--day", type=_day, default=None, metavar="YYYY-MM-DD", help="default: the latest complete day (UTC)"
+    )
     run.set_defaults(call=_run)
     up = commands.add_parser("up", help="start the stack with the UI and the nightly schedule, until Ctrl-C")
     up.set_defaults(call=_up)
@@ -106,7 +108,9 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         finally:
             client.pause(True)
         show_result(_store(stack), recipe.name, day, tasks, console)
-    console.print(f"Elapsed: {time.monotonic() - began:.0f} s. Everything is stopped; the data is in {FOLDER}.", highlight=False)
+    console.print(
+        f"Elapsed: {time.monotonic() - began:.0f} s. Everything is stopped; the data is in {FOLDER}.", highlight=False
+    )
     console.print("Open the UI, with the nightly schedule: [bold]make up[/]    Query the data: [bold]make duckdb[/]")
     return 0
 
@@ -115,7 +119,10 @@ def _up(arguments: argparse.Namespace, console: Console) -> int:
     with open_stack(FOLDER) as stack:
         _start_servers(stack, None, console)
         AirflowClient(stack).pause(False)
-        console.print(f"Airflow UI: [bold]{stack.ui}[/]  user [bold]{USER}[/]  password [bold]{stack.keys['password']}[/]", highlight=False)
+        console.print(
+            f"Airflow UI: [bold]{stack.ui}[/]  user [bold]{USER}[/]  password [bold]{stack.keys['password']}[/]",
+            highlight=False,
+        )
         console.print("The refresh runs every night at 00:00 UTC. Ctrl-C stops everything; the data stays.")
         while (ended := stack.children.ended()) is None:
             time.sleep(1)
@@ -135,7 +142,9 @@ def _duckdb(arguments: argparse.Namespace, console: Console) -> int:
     """The plain duckdb program, with httpfs and the store's key; starts the S3 server where none is up."""
     program = shutil.which("duckdb", path=str(Path(sys.executable).parent))
     if program is None:
-        raise ConfigurationError("the program 'duckdb' is not in the virtual environment: run 'make clean' and try again")
+        raise ConfigurationError(
+            "the program 'duckdb' is not in the virtual environment: run 'make clean' and try again"
+        )
     if (FOLDER / ENVIRONMENT_FILE).exists():
         return _duckdb_with(program, _environment_of_running_stack(), arguments.sql)
     with open_stack(FOLDER) as stack:

@@ -31,7 +31,12 @@ def start_airflow(stack: Stack) -> None:
 def _airflow(stack: Stack, *arguments: str) -> str:
     log = stack.folder / "logs" / "airflow-cli.log"
     done = subprocess.run(
-        ["airflow", *arguments], env=stack.environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+        ["airflow", *arguments],
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
     )
     with log.open("a") as file:
         file.write(f"$ airflow {' '.join(arguments)}\n{done.stdout}{done.stderr}\n")
@@ -96,7 +101,9 @@ class AirflowClient:
         }
         answer = self.call("POST", runs, json=body)
         if not answer.ok:
-            raise OutageError(f"Airflow did not take the run of {day:%Y-%m-%d}: {answer.status_code} {answer.text[:300]}")
+            raise OutageError(
+                f"Airflow did not take the run of {day:%Y-%m-%d}: {answer.status_code} {answer.text[:300]}"
+            )
         self.pause(False)
         return str(body["dag_run_id"])
 

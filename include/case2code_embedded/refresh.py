@@ -36,7 +36,9 @@ class RefreshFailed(Case2CodeError):
     """The run ended without success; the message says which task said what."""
 
 
-def run_refresh(client: AirflowClient, stack: Stack, day: datetime, recipe: str, console: Console) -> list[dict[str, Any]]:
+def run_refresh(
+    client: AirflowClient, stack: Stack, day: datetime, recipe: str, console: Console
+) -> list[dict[str, Any]]:
     """Run the day to its end with a live table; returns the run's task instances with what they returned.
 
     Raises RefreshFailed with the last words of the task that failed.
@@ -81,7 +83,14 @@ class _Watch:
             mark = "[green]✓" if len(ended) == len(mine) and mine else "[yellow]●" if running else "[dim]·"
             if any(task["state"] in ("failed", "upstream_failed") for task in mine):
                 mark = "[red]✗"
-            table.add_row(mark, stage, ProgressBar(total, len(ended), width=20), f"{len(ended)}/{total}", self._told(ended), _seconds(mine))
+            table.add_row(
+                mark,
+                stage,
+                ProgressBar(total, len(ended), width=20),
+                f"{len(ended)}/{total}",
+                self._told(ended),
+                _seconds(mine),
+            )
             running_words += [f"  {stage}: {word}" for task in running if (word := self._last_word(task))]
         return Group(table, *(Text(line[:160], style="dim") for line in running_words[:4]))
 
@@ -98,7 +107,9 @@ class _Watch:
                 self.counts[key] = counts
             for name, value in self.counts[key].items():
                 added[name] = added.get(name, 0) + value
-        return ", ".join(f"{value:,.4g} {name}" if isinstance(value, float) else f"{value:,} {name}" for name, value in added.items())
+        return ", ".join(
+            f"{value:,.4g} {name}" if isinstance(value, float) else f"{value:,} {name}" for name, value in added.items()
+        )
 
     def _last_word(self, task: dict[str, Any]) -> str:
         key = (task["task_id"], task["map_index"])
@@ -134,7 +145,9 @@ def show_result(store: Store, recipe_name: str, day: datetime, tasks: list[dict[
     report = store.read_json(day_key(recipe_name, f"{day:%Y-%m-%d}"))
     address = store.uri(f"{snapshots_prefix(recipe_name)}/{report['version']}")
     console.print(_funnel(report))
-    requests = sum(t["returned"]["counts"]["requests"] for t in tasks if t["task_id"] == "write_inputs" and t["returned"])
+    requests = sum(
+        t["returned"]["counts"]["requests"] for t in tasks if t["task_id"] == "write_inputs" and t["returned"]
+    )
     tokens = sum(t["returned"]["counts"]["tokens"] for t in tasks if t["task_id"] == "write_inputs" and t["returned"])
     console.print(f"LLM calls of this run: {requests:,} ({tokens:,} tokens)", highlight=False)
     if any(t["task_id"] == "publish_snapshot" and t["state"] == "skipped" for t in tasks):

@@ -67,7 +67,9 @@ class Execution:
     stable: bool = False
 
 
-def run(programs: Iterable[Program], limits: Limits, workers: int | None = None) -> Iterator[tuple[Program, list[Execution]]]:
+def run(
+    programs: Iterable[Program], limits: Limits, workers: int | None = None
+) -> Iterator[tuple[Program, list[Execution]]]:
     """Run every program twice, in different interpreters with other hash seeds and the cases reversed.
 
     Yields each program with its executions in the order of its arguments, programs in order. `stable` says that both
@@ -107,7 +109,9 @@ def _run_once(program: Program, limits: Limits, hash_seed: int) -> list[Executio
     return found
 
 
-def _interpret(program: Program, arguments: tuple[str, ...], limits: Limits, hash_seed: int) -> tuple[list[dict[str, Any]], str]:
+def _interpret(
+    program: Program, arguments: tuple[str, ...], limits: Limits, hash_seed: int
+) -> tuple[list[dict[str, Any]], str]:
     """Frames of the cases that ended, and the outcome of the one that did not."""
     job = {
         "code": program.code,

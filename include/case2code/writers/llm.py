@@ -111,7 +111,9 @@ def _explained(error: BaseException, settings: Settings, client: openai.OpenAI) 
     endpoint = str(client.base_url)
     match error:
         case openai.AuthenticationError() | openai.PermissionDeniedError():
-            return ConfigurationError(f"{endpoint} refused the key ({error.status_code}): see the connection openai_default")
+            return ConfigurationError(
+                f"{endpoint} refused the key ({error.status_code}): see the connection openai_default"
+            )
         case openai.NotFoundError():
             return ConfigurationError(f"{endpoint} has no model '{settings.model}'; it has: {_models(client)}")
         case openai.APIStatusError():
@@ -165,7 +167,9 @@ _SCALARS: Final[dict[str, dict[str, Any]]] = {
 
 def schema(function: Function, inputs: int) -> dict[str, Any]:
     """JSON schema of a reply: `{"inputs": [{parameter: value}]}`, typed where the type is known."""
-    properties = {p["name"]: _type_schema(known_type(p)) for p in function.parameters if not p["kind"].startswith("VAR_")}
+    properties = {
+        p["name"]: _type_schema(known_type(p)) for p in function.parameters if not p["kind"].startswith("VAR_")
+    }
     row = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
     # minItems: without it a weak model ends the list after the first row.
     rows = {"type": "array", "items": row, "minItems": inputs, "maxItems": inputs}
