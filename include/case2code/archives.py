@@ -1,15 +1,25 @@
 """Read source archives in memory: no name in them can write or read anywhere, and a bomb stops at its limit."""
 
+import bz2
+import gzip
 import io
+import lzma
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import IO, Any, Final
 
 from case2code.errors import RepositoryError
 
 #: A source archive that grows by more than this is not one.
 MAX_EXPANSION: Final = 20
+
+#: Compressions by their first two bytes.
+_OPENERS: Final[dict[bytes, Callable[[io.BytesIO], Any]]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZ": bz2.open,
+    b"\xfd7": lzma.open,
+}
 
 
 def read_archive(
@@ -45,7 +55,7 @@ class _Budget:
 class _Counted(io.RawIOBase):
     """The decompressed stream of a tar file; every byte counts, skipped members too."""
 
-    def __init__(self, stream: io.BufferedIOBase, budget: _Budget) -> None:
+    def __init__(self, stream: IO[bytes], budget: _Budget) -> None:
         self.stream = stream
         self.budget = budget
 
@@ -56,17 +66,8 @@ class _Counted(io.RawIOBase):
 
 
 def _read_tar(content: bytes, budget: _Budget, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
-    import bz2
-    import gzip
-    import lzma
-
-    openers: dict[bytes, Callable[..., io.BufferedIOBase]] = {
-        b"\x1f\x8b": gzip.open,
-        b"BZ": bz2.open,
-        b"\xfd7": lzma.open,
-    }  # type: ignore[dict-item]
-    opener = openers.get(content[:2])
-    stream: io.BufferedIOBase = opener(io.BytesIO(content)) if opener else io.BytesIO(content)
+    opener = _OPENERS.get(content[:2])
+    stream = opener(io.BytesIO(content)) if opener else io.BytesIO(content)
     with tarfile.open(fileobj=_Counted(stream, budget), mode="r|") as tar:
         for member in tar:
             if member.isreg() and wanted(member.name):

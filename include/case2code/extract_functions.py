@@ -34,6 +34,7 @@ _BUILTINS: Final = frozenset(dir(builtins))
 _BRANCHES: Final = (
     ast.If,
     ast.For,
+    ast.AsyncFor,
     ast.While,
     ast.IfExp,
     ast.ExceptHandler,
@@ -169,8 +170,8 @@ def _parameters(arguments: ast.arguments) -> list[dict[str, Any]]:
     """Parameters in order, with inspect's names for their kinds."""
     positional = [("POSITIONAL_ONLY", a) for a in arguments.posonlyargs]
     positional += [("POSITIONAL_OR_KEYWORD", a) for a in arguments.args]
-    missing = len(positional) - len(arguments.defaults)
-    found = [_parameter(kind, a, d) for (kind, a), d in zip(positional, [None] * missing + arguments.defaults)]
+    defaults = [None] * (len(positional) - len(arguments.defaults)) + [*arguments.defaults]
+    found = [_parameter(kind, a, d) for (kind, a), d in zip(positional, defaults, strict=True)]
     if arguments.vararg:
         found.append(_parameter("VAR_POSITIONAL", arguments.vararg, None))
     found += [

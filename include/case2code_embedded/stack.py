@@ -56,7 +56,10 @@ class Stack:
 
 @contextmanager
 def open_stack(folder: Path) -> Iterator[Stack]:
-    """Nothing started yet; on exit everything is stopped. Raises ConfigurationError where another stack has the folder."""
+    """A stack of which nothing is started yet; on exit everything is stopped.
+
+    Raises ConfigurationError where another stack has the folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 
 def main() -> None:
@@ -34,7 +35,8 @@ def main() -> None:
     namespace = {"__name__": "__main__", "__builtins__": __builtins__}
     arm = signal.setitimer
     arm(signal.ITIMER_PROF, job["cpu_seconds"])
-    function, unusable = None, None
+    function: Any = None
+    unusable: str | None = None
     try:
         exec(compile(job["code"], "<function>", "exec"), namespace)
         function = namespace[job["function_name"]]
@@ -44,7 +46,7 @@ def main() -> None:
         arguments = parse(text)
         before = encode(arguments)
         if unusable is not None:
-            frame = {"outcome": "crashed", "value": None, "value_type": None, "message": unusable}
+            frame: dict[str, Any] = {"outcome": "crashed", "value": None, "value_type": None, "message": unusable}
             send(frame | {"mutates_arguments": False, "cpu_seconds": 0.0})
             continue
         frame = {"outcome": "returned", "value": None, "value_type": None, "message": None, "mutates_arguments": False}

@@ -4,8 +4,8 @@ A source module has `Settings` (its part of the recipe) and three functions:
 
 - `repositories(settings) -> list[str]`: what to read, cheap;
 - `revision(repository, as_of, settings) -> Revision`: the revision in force at `as_of`, one look-up;
-- `checkout(revision, settings, max_bytes) -> Iterator[SourceFile]`: its files, nothing executed, nothing unpacked to disk
-  by a name from outside.
+- `checkout(revision, settings, max_bytes) -> Iterator[SourceFile]`: its files; nothing is executed, and no
+  name from outside becomes a path on disk.
 
 They raise RepositoryError for a fault of one repository and OutageError where the other side does not answer.
 `tests/contracts/test_sources.py` holds for every file in this folder.
