@@ -110,7 +110,7 @@ SELECT
     coalesce(
         judged.case_rule IS NULL
         AND functions_judged.function_rule IS NULL
-        AND ranked.position <= functions_judged.n_cases, false
+        AND ranked.position <= functions_judged.n_cases, FALSE
     ) AS kept,
     -- At least a quarter of the cases stays hidden.
     kept AND ranked.position <= least(
