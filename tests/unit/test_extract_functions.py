@@ -38,7 +38,7 @@ def drop(content: str) -> tuple[str, str]:
 
 PLAIN = "def f(a, b=2):\n    if a > b:\n        return a - b\n    return [a, 'x']\n"
 SAME = {
-    "comments": "# top\ndef f(a, b=2):  # why\n    # here\n    if a > b:\n        return a - b  # so\n    return [a, 'x']\n",
+    "comments": "# top\ndef f(a, b=2):  # why\n    # so\n    if a > b:\n        return a - b\n    return [a, 'x']\n",
     "formatting": 'def f( a,b = 2 ) :\n  if (a>b) :\n    return (a-b)\n  return [\n    a ,\n    "x",\n  ]\n',
     "docstring": 'def f(a, b=2):\n    """What it does."""\n    if a > b:\n        return a - b\n    return [a, "x"]\n',
     "another place": "import os\n\n\n\n" + PLAIN + "\n\nx = 1\n",
