@@ -47,7 +47,7 @@ def day_of(date: str, recipe: Recipe) -> Day:
     return Day(datetime.fromisoformat(date).replace(tzinfo=UTC) + timedelta(days=1), recipe)
 
 
-def run_to_cases(day: Day, store: Store, shards: int = 2) -> None:
+def run_to_cases(day: Day, store: Store, shards: int = 1) -> None:
     """All stages before the last one."""
     planned = plan_day(day, store, shards)
     for shard in planned:
@@ -62,7 +62,7 @@ def run_to_cases(day: Day, store: Store, shards: int = 2) -> None:
     select_cases(day, store)
 
 
-def run_day(day: Day, store: Store, shards: int = 2) -> Publication:
+def run_day(day: Day, store: Store, shards: int = 1) -> Publication:
     run_to_cases(day, store, shards)
     return publish_snapshot(day, store)
 
