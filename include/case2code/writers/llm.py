@@ -100,7 +100,7 @@ def _ask(function: Function, settings: Settings, client: openai.OpenAI) -> Writt
     except openai.BadRequestError as error:
         # The endpoint will say the same tomorrow: an answer about this function, not an outage.
         return Written(function.function_id, (), (_rejected(str(error), "refused", "the endpoint said 400"),))
-    if not isinstance(reply, ChatCompletion):
+    if not isinstance(reply, ChatCompletion) or reply.choices is None:  # any JSON object becomes a ChatCompletion
         raise OutageError(f"{client.base_url} did not answer with a chat completion: {str(reply)[:200]!r}")
     text = (reply.choices[0].message.content if reply.choices else None) or ""
     arguments, rejected = read_reply(text[:_MAX_REPLY_CHARS], function)
