@@ -1,0 +1,487 @@
+"""What every source keeps to, and what git and PyPI do with hostile input.
+
+The git repositories are real ones on disk; the index is a stand-in for PyPI that speaks its JSON API.
+"""
+
+import io
+import os
+import tarfile
+import tempfile
+import types
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+import requests
+from pydantic import BaseModel, ValidationError
+
+from builders.git_repository import LICENSED, GitRepository
+from case2code import parts
+from case2code.errors import OutageError, RepositoryError
+from case2code.sources import Revision, SourceFile, git, pypi
+from case2code_embedded.children import free_port
+from stand_ins import package_index
+from stand_ins.package_index import PackageIndex, sdist
+
+SOURCES = parts.names(Path(git.__file__).parent, ".py")
+MANY = 1_000_000
+MARCH = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def march(day: int, hour: int = 12) -> datetime:
+    return datetime(2026, 3, day, hour, tzinfo=UTC)
+
+
+class World(Protocol):
+    """One made repository of a source."""
+
+    source: types.ModuleType
+    repository: str
+
+    def settings(self) -> BaseModel: ...
+    def release(self, at: datetime, files: dict[str, str]) -> str:
+        """Add a revision; returns its name."""
+        ...
+
+    def missing(self) -> tuple[str, BaseModel]:
+        """A repository that is not there, and settings for it."""
+        ...
+
+    def unreachable(self) -> tuple[str, BaseModel]: ...
+
+
+class GitWorld:
+    source = git
+
+    def __init__(self, folder: Path) -> None:
+        self.made = GitRepository(folder / "made")
+        self.repository = self.made.url
+
+    def settings(self) -> BaseModel:
+        return git.Settings(urls=(self.repository,))
+
+    def release(self, at: datetime, files: dict[str, str]) -> str:
+        return self.made.commit(at, {"pyproject.toml": LICENSED, **files})
+
+    def missing(self) -> tuple[str, BaseModel]:
+        url = f"{self.repository}-missing"
+        return url, git.Settings(urls=(url,))
+
+    def unreachable(self) -> tuple[str, BaseModel]:
+        url = f"http://127.0.0.1:{free_port()}/made.git"
+        return url, git.Settings(urls=(url,))
+
+
+class PypiWorld:
+    source = pypi
+    repository = "pypi:made"
+
+    def __init__(self, index: PackageIndex) -> None:
+        self.index = index
+        self.versions = 0
+
+    def settings(self) -> BaseModel:
+        return pypi.Settings(projects=("made",), index=self.index.url)
+
+    def release(self, at: datetime, files: dict[str, str]) -> str:
+        self.versions += 1
+        self.index.upload("made", f"{self.versions}.0", at, sdist(files))
+        return f"{self.versions}.0"
+
+    def missing(self) -> tuple[str, BaseModel]:
+        return "pypi:missing", self.settings()
+
+    def unreachable(self) -> tuple[str, BaseModel]:
+        return self.repository, pypi.Settings(projects=("made",), index=f"http://127.0.0.1:{free_port()}")
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageIndex]:
+    """The stand-in; the waits between the retries are left out, the retries are not."""
+    monkeypatch.setattr("urllib3.util.retry.time", types.SimpleNamespace(sleep=lambda seconds: None))
+    with package_index.serve() as served:
+        yield served
+
+
+@pytest.fixture(params=SOURCES)
+def world(request: pytest.FixtureRequest, tmp_path: Path, index: PackageIndex) -> World:
+    """Fails for a source without a world here: a new source comes with one."""
+    worlds: dict[str, Any] = {"git": lambda: GitWorld(tmp_path), "pypi": lambda: PypiWorld(index)}
+    found: World = worlds[request.param]()
+    return found
+
+
+def revision(world: World, as_of: datetime) -> Revision:
+    found: Revision = world.source.revision(world.repository, as_of, world.settings())
+    return found
+
+
+def checkout(world: World, found: Revision, max_bytes: int = MANY) -> list[SourceFile]:
+    return list(world.source.checkout(found, world.settings(), max_bytes))
+
+
+def refusal(world: World, call: Any) -> str:
+    with pytest.raises(RepositoryError) as caught:
+        call()
+    assert str(caught.value)
+    return caught.value.rule
+
+
+# Every source
+
+
+def test_the_revision_in_force_is_the_last_one_at_or_before_the_end_of_the_day(world: World):
+    first = world.release(march(1), {"a.py": "x = 1\n"})
+    second = world.release(march(2), {"a.py": "x = 2\n"})
+    second_at = march(2)
+    seen = {
+        moment: revision(world, moment).revision
+        for moment in (march(1), march(1, 23), second_at - timedelta(seconds=1), second_at, march(20))
+    }
+    assert list(seen.values()) == [first, first, first, second, second]
+
+
+def test_a_revision_says_where_it_is_from_and_when_it_was_made(world: World):
+    name = world.release(march(1), {"a.py": "x = 1\n"})
+    found = revision(world, march(2))
+    assert (found.source, found.repository, found.revision) == (
+        world.source.__name__.rpartition(".")[2],
+        world.repository,
+        name,
+    )
+    assert found.committed_at == march(1)
+    assert found.committed_at.utcoffset() == timedelta(0)
+
+
+def test_before_the_first_revision_there_is_none(world: World):
+    world.release(march(2), {"a.py": "x = 1\n"})
+    assert refusal(world, lambda: revision(world, march(1))) == "no_revision"
+
+
+def test_what_is_not_there_is_not_found(world: World):
+    world.release(march(1), {"a.py": "x = 1\n"})
+    repository, settings = world.missing()
+    assert refusal(world, lambda: world.source.revision(repository, march(2), settings)) == "not_found"
+
+
+def test_an_address_that_does_not_answer_is_an_outage(world: World):
+    repository, settings = world.unreachable()
+    with pytest.raises(OutageError, match=r"127\.0\.0\.1"):
+        world.source.revision(repository, march(2), settings)
+
+
+def test_the_files_are_those_of_the_revision_sorted_with_licence_and_url(world: World):
+    files = {"b.py": "b = 1\n", "a/c.py": "c = 1\n", "a.py": "", "README.md": "no code", "data.bin": "\0"}
+    world.release(march(1), files)
+    found = revision(world, march(1))
+    world.release(march(2), {"a.py": "changed\n", "new.py": ""})
+    got = checkout(world, found)
+    assert [(file.path, file.content) for file in got] == [("a.py", b""), ("a/c.py", b"c = 1\n"), ("b.py", b"b = 1\n")]
+    assert {file.license for file in got} == {"MIT"}
+    assert all(file.url.startswith(("https://", "file://")) for file in got)
+    assert checkout(world, found) == got
+
+
+def test_nothing_that_was_fetched_runs_or_is_left_behind(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    world.release(march(1), {"a.py": "__import__('os').mkdir('pwned')\n", "setup.py": "open('pwned', 'w')\n"})
+    here, scratch = tmp_path / "here", tmp_path / "scratch"
+    for folder in (here, scratch):
+        folder.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    assert len(checkout(world, revision(world, march(1)))) == 2
+    assert [*here.iterdir(), *scratch.iterdir()] == []
+
+
+def test_an_unknown_setting_is_refused(world: World):
+    with pytest.raises(ValidationError, match="colour"):
+        type(world.settings()).model_validate(world.settings().model_dump() | {"colour": 1})
+
+
+def test_repositories_are_listed_once_and_sorted():
+    urls = ("file:///b", "file:///a", "file:///b")
+    assert git.repositories(git.Settings(urls=urls)) == ["file:///a", "file:///b"]
+    assert pypi.repositories(pypi.Settings(projects=("More_Itertools", "boltons", "more.itertools"))) == [
+        "pypi:boltons",
+        "pypi:more-itertools",
+    ]
+
+
+# Git
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> GitWorld:
+    return GitWorld(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ext::sh -c touch% pwned",
+        "fd::17",
+        "--upload-pack=touch pwned",
+        "-c",
+        "/etc",
+        "../x",
+        "git@example.org:x.git",
+        "ftp://example.org/x",
+        "",
+    ],
+)
+def test_git_takes_clone_urls_only(url: str):
+    with pytest.raises(ValidationError, match=r"is no clone URL; it begins with https://, http://, file://, ssh://"):
+        git.Settings(urls=(url,))
+
+
+def test_git_refuses_a_url_with_a_password_and_does_not_repeat_it():
+    with pytest.raises(ValidationError) as caught:
+        git.Settings(urls=("https://user:hunter2@example.org/x",))
+    said = caught.value.errors()[0]["msg"]
+    assert "the URL of example.org holds a password" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ssh://-oProxyCommand=touch%20pwned/x",
+        "git://-oProxyCommand=touch%20pwned/x",
+        "https::ext::sh -c touch% pwned",
+        "file::ext::sh -c touch% pwned",
+        "ext::sh -c touch% pwned",
+        "--upload-pack=touch pwned",
+    ],
+)
+def test_git_runs_no_command_of_a_url(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    settings = git.Settings.model_construct(urls=(url,))  # as if the settings had let it through
+    with pytest.raises((RepositoryError, OutageError)):
+        git.revision(url, march(1), settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_git_skips_links_and_submodules(made: GitWorld):
+    made.made.write({"a.py": "x = 1\n"})
+    os.symlink("/etc/passwd", made.made.folder / "link.py")
+    os.symlink("a.py", made.made.folder / "inside.py")
+    made.made.git("add", "--all")
+    made.made.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},module.py")
+    made.made.git("commit", "--quiet", "--message", "links", date=march(1))
+    assert [file.path for file in checkout(made, revision(made, march(1)))] == ["a.py"]
+
+
+def test_git_shows_bytes_of_a_path_that_are_not_utf8_as_escapes(made: GitWorld):
+    made.made.write({"a.py": "x = 1\n"})
+    for name in (b"caf\xe9.py", b"caf\xe8.py"):
+        (made.made.folder / os.fsdecode(name)).write_text("y = 1\n")
+    made.made.git("add", "--all")
+    made.made.git("commit", "--quiet", "--message", "latin", date=march(1))
+    found = [file.path for file in checkout(made, revision(made, march(1)))]
+    assert sorted(found) == ["a.py", "caf\\xe8.py", "caf\\xe9.py"]
+
+
+def test_git_leaves_out_a_file_beyond_the_limit(made: GitWorld):
+    made.release(march(1), {"small.py": "x = 1\n", "large.py": "#" * 2_000})
+    assert [f.path for f in checkout(made, revision(made, march(1)), 1_000)] == ["small.py"]
+
+
+def test_git_reads_the_default_branch_along_first_parents(made: GitWorld):
+    base = made.release(march(1), {"a.py": "x = 1\n"})
+    made.made.git("checkout", "--quiet", "-b", "side")
+    made.release(march(2), {"side.py": ""})
+    made.made.git("checkout", "--quiet", "main")
+    made.made.git("merge", "--quiet", "--no-ff", "--message", "merge", "side", date=march(4))
+    assert revision(made, march(3)).revision == base
+    assert revision(made, march(5)).revision == made.made.git("rev-parse", "HEAD")
+
+
+def test_git_says_that_an_empty_repository_is_none(made: GitWorld):
+    assert refusal(made, lambda: revision(made, march(1))) == "bad_repository"
+
+
+def test_git_says_that_a_folder_without_a_repository_is_not_found(tmp_path: Path):
+    url = tmp_path.as_uri()
+    with pytest.raises(RepositoryError) as caught:
+        git.revision(url, march(1), git.Settings(urls=(url,)))
+    assert caught.value.rule == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "license"),
+    [
+        ('[project]\nlicense = "Apache-2.0"\n', "Apache-2.0"),
+        ('[project]\nlicense = {text = "MIT License"}\n', "MIT"),
+        ('[project]\nclassifiers = ["License :: OSI Approved :: MIT License"]\n', "MIT"),
+        ('[project]\nclassifiers = ["License :: OSI Approved :: BSD License"]\n', "BSD-2-Clause"),
+        ("project = 3\n", None),
+        ("[project]\nclassifiers = 5\nlicense = 3\n", None),
+        ("[project]\nlicense = {file = 'LICENSE'}\n", None),
+        ("not toml", None),
+        ("a = " + "[" * 3_000, None),
+        (None, None),
+    ],
+)
+def test_git_finds_the_licence_in_whatever_pyproject_there_is(
+    made: GitWorld, pyproject: str | None, license: str | None
+):
+    files = {"a.py": "", "LICENSE": "Redistributions of source code …"}
+    made.made.commit(march(1), files | ({"pyproject.toml": pyproject} if pyproject else {}))
+    (file,) = checkout(made, revision(made, march(1)))
+    assert file.license == license
+
+
+# PyPI
+
+
+@pytest.fixture
+def indexed(index: PackageIndex) -> PypiWorld:
+    return PypiWorld(index)
+
+
+CODE = sdist({"a.py": "x = 1\n"})
+
+
+def test_pypi_takes_the_highest_version_not_the_last_upload(indexed: PypiWorld):
+    for version, day in (("1.9", 1), ("1.10", 2), ("1.9.1", 3), ("not-a-version", 4)):
+        indexed.index.upload("made", version, march(day), CODE)
+    assert revision(indexed, march(9)).revision == "1.10"
+
+
+def test_pypi_takes_a_prerelease_only_where_there_is_nothing_else(indexed: PypiWorld):
+    indexed.index.upload("made", "2.0rc1", march(1), CODE)
+    assert revision(indexed, march(1)).revision == "2.0rc1"
+    indexed.index.upload("made", "1.0", march(2), CODE)
+    assert revision(indexed, march(2)).revision == "1.0"
+
+
+def test_pypi_ignores_wheels_unknown_archives_and_later_yanks(indexed: PypiWorld):
+    indexed.index.upload("made", "1.0", march(1), CODE, yanked=True)
+    indexed.index.upload("made", "2.0", march(1), b"", filename="made-2.0-py3-none-any.whl", packagetype="bdist_wheel")
+    indexed.index.upload("made", "3.0", march(1), b"", filename="made-3.0.rpm")
+    assert revision(indexed, march(2)).revision == "1.0"
+
+
+@pytest.mark.parametrize("is_relative", [True, False])
+def test_pypi_follows_relative_and_absolute_addresses(indexed: PypiWorld, is_relative: bool):
+    indexed.index.upload("made", "1.0", march(1), CODE, is_relative=is_relative)
+    assert [file.path for file in checkout(indexed, revision(indexed, march(1)))] == ["a.py"]
+
+
+@pytest.mark.parametrize("path", ["/pypi/made/json", "/files/made/made-1.0.tar.gz"])
+@pytest.mark.parametrize("failures", [[503], [500, 502, 429, 504]])
+def test_pypi_is_asked_again_after_a_server_error(indexed: PypiWorld, path: str, failures: list[int]):
+    indexed.index.upload("made", "1.0", march(1), CODE)
+    indexed.index.failures[path] = list(failures)
+    assert len(checkout(indexed, revision(indexed, march(1)))) == 1
+    assert indexed.index.requests.count(path) == len(failures) + 1
+
+
+def test_pypi_that_fails_for_good_is_an_outage(indexed: PypiWorld):
+    indexed.index.upload("made", "1.0", march(1), CODE)
+    indexed.index.failures["/pypi/made/json"] = [503] * 20
+    with pytest.raises(OutageError, match="/pypi/made/json did not answer"):
+        revision(indexed, march(1))
+
+
+def test_pypi_that_forbids_is_an_outage_with_the_status(indexed: PypiWorld):
+    indexed.index.failures["/pypi/made/json"] = [403]
+    with pytest.raises(OutageError, match="/pypi/made/json answered 403"):
+        revision(indexed, march(1))
+
+
+@pytest.mark.parametrize(
+    "answer", [b"<html>", b"[]", b"{}", b'{"releases": 3}', b'{"releases": {"1.0": [{}]}}', b'{"releases": {"1.0": 3}}']
+)
+def test_an_index_with_another_api_is_an_outage_that_says_so(indexed: PypiWorld, answer: bytes):
+    indexed.index.answers["/pypi/made/json"] = answer
+    with pytest.raises(OutageError, match="did not answer in the form of PyPI's JSON API"):
+        revision(indexed, march(1))
+
+
+@pytest.mark.parametrize("change", [{"upload_time_iso_8601": "2026-03-01T00:00:00"}, {"digests": {}}, {"url": "//["}])
+def test_a_malformed_file_in_the_index_is_an_outage_that_says_so(indexed: PypiWorld, change: dict[str, Any]):
+    indexed.index.upload("made", "1.0", march(1), CODE, **change)
+    with pytest.raises(OutageError, match="did not answer in the form of PyPI's JSON API"):
+        revision(indexed, march(2))
+
+
+def bad_download(world: PypiWorld, content: bytes, max_bytes: int = MANY, **changes: Any) -> RepositoryError:
+    world.index.upload("made", "1.0", march(1), content, **changes)
+    found = revision(world, march(1))
+    with pytest.raises(RepositoryError) as caught:
+        checkout(world, found, max_bytes)
+    return caught.value
+
+
+def test_pypi_checks_the_sha256(indexed: PypiWorld):
+    error = bad_download(indexed, CODE, digests={"sha256": "0" * 64})
+    assert (error.rule, "does not have the sha256" in str(error)) == ("bad_archive", True)
+
+
+def test_pypi_says_that_a_file_is_no_archive(indexed: PypiWorld):
+    error = bad_download(indexed, b"<html>maintenance</html>")
+    assert error.rule == "bad_archive"
+    assert "made-1.0.tar.gz is not an archive" in str(error)
+
+
+def test_pypi_stops_a_download_at_the_limit(indexed: PypiWorld):
+    error = bad_download(indexed, os.urandom(5_000), max_bytes=1_000)
+    assert (error.rule, "larger than 1,000 bytes" in str(error)) == ("archive_too_large", True)
+
+
+def test_pypi_stops_a_bomb(indexed: PypiWorld):
+    assert bad_download(indexed, sdist({"a.py": "#" * 200_000}), max_bytes=5_000).rule == "archive_bomb"
+
+
+def test_pypi_says_that_a_file_is_gone(indexed: PypiWorld):
+    indexed.index.upload("made", "1.0", march(1), CODE)
+    found = revision(indexed, march(1))
+    indexed.index.answers.pop("/files/made/made-1.0.tar.gz")
+    assert refusal(indexed, lambda: checkout(indexed, found)) == "not_found"
+
+
+def test_of_two_members_with_one_path_the_last_one_counts(indexed: PypiWorld):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path, content in [("made-1/a.py", b"first"), ("made-1/a.py", b"second"), ("other/a.py", b"last")]:
+            info = tarfile.TarInfo(path)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    indexed.index.upload("made", "1.0", march(1), buffer.getvalue())
+    files = checkout(indexed, revision(indexed, march(1)))
+    assert [(file.path, file.content) for file in files] == [("a.py", b"last")]
+
+
+@pytest.mark.parametrize(
+    ("metadata", "license"),
+    [
+        ("License: MIT\n\n", "MIT"),
+        ("License: Propriétaire\n\n", None),
+        (b"\xff\xfe\x00", None),
+        ("", None),
+        ("Classifier: License :: OSI Approved :: BSD License\n\n", "BSD-3-Clause"),
+    ],
+)
+def test_pypi_finds_the_licence_in_whatever_metadata_there_is(
+    indexed: PypiWorld, metadata: str | bytes, license: str | None
+):
+    text = "Redistributions of source code … endorse or promote …"
+    indexed.index.upload("made", "1.0", march(1), sdist({"a.py": "", "LICENSE.txt": text}, metadata=metadata))
+    (file,) = checkout(indexed, revision(indexed, march(1)))
+    assert file.license == license
+
+
+def test_pypi_itself_speaks_this_api():
+    """The one test that needs the network: it keeps the stand-in honest."""
+    try:
+        requests.head("https://pypi.org/pypi/toolz/json", timeout=5).raise_for_status()
+    except requests.RequestException as error:
+        pytest.skip(f"pypi.org cannot be reached: {type(error).__name__}")
+    settings = pypi.Settings(projects=("toolz",))
+    found = pypi.revision("pypi:toolz", datetime(2022, 12, 31, tzinfo=UTC), settings)
+    assert found.revision == "0.12.0"
+    files = {file.path: file for file in pypi.checkout(found, settings, 10 * MANY)}
+    assert files["toolz/itertoolz.py"].license == "BSD-3-Clause"
