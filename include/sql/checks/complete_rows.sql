@@ -13,4 +13,4 @@ WHERE
     OR nullif(path, '') IS NULL
     OR license IS NULL
     OR committed_at IS NULL
-    OR split NOT IN ('train', 'test')
+    OR coalesce(split, '') NOT IN ('train', 'test')
