@@ -1,13 +1,14 @@
 -- Every drop of a day by stage and rule, with one reason as an example.
 WITH best_cases AS (
-    -- A function without a sample is explained by its own rule, else by what happened to most of its cases.
+    -- A function without a sample is explained by what happened to most of its cases, with a reason of that rule.
     SELECT
         function_id,
-        mode(rule ORDER BY rule) AS rule,
+        rule,
         min(reason) AS reason
     FROM cases
     WHERE function_id NOT IN (SELECT function_id FROM cases WHERE kept)
-    GROUP BY function_id
+    GROUP BY function_id, rule
+    QUALIFY row_number() OVER (PARTITION BY function_id ORDER BY count(*) DESC, rule) = 1
 ),
 
 drops AS (
