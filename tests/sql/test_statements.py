@@ -1,0 +1,79 @@
+"""Runs every case of this folder: `<folder>/<statement>/<case>.yaml` is data for `include/sql/<folder>/<statement>.sql`.
+
+A case says what it shows in its first line, and gives
+
+- `tables`: rows by table; a column that is not named is null, or as in the folder's `defaults.yaml`;
+- `settings`: the statement's `$named` parameters;
+- `expected`: the rows that come out, with the columns that the case is about; or, for a statement of two columns,
+  a mapping of the first to the second.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+import yaml
+
+from case2code import database, parts, records
+
+HERE = Path(__file__).parent
+CASES = sorted(HERE.glob("*/*/*.yaml"))
+SCHEMAS = {
+    "candidates": records.FUNCTIONS,
+    "dropped": pa.schema([(name, pa.string()) for name in ("occurrence_id", "rule", "reason")]),
+} | {
+    name: getattr(records, name.upper())
+    for name in ("repositories", "files", "functions", "verdicts", "inputs", "executions", "cases", "samples")
+}
+
+
+def load(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load(path.read_text())
+    return content
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: str(path.relative_to(HERE).with_suffix("")))
+def test_case(path: Path):
+    case = load(path)
+    assert set(case) <= {"tables", "settings", "expected"}
+    assert path.read_text().startswith("# "), "the first line says what the case shows"
+    shared = HERE / path.parent.parent.name / "defaults.yaml"
+    defaults = load(shared) if shared.exists() else {}
+    with duckdb.connect() as connection:
+        for name, rows in case["tables"].items():
+            whole = [defaults.get(name, {}) | row for row in rows]
+            assert all(set(row) <= set(SCHEMAS[name].names) for row in whole), "a column that does not exist"
+            connection.register(name, pa.Table.from_pylist(whole, schema=SCHEMAS[name]))
+        statement = f"{path.parent.parent.name}/{path.parent.name}"
+        found = database.query(connection, statement, **case.get("settings", {})).to_pylist()
+    expected = case["expected"]
+    if isinstance(expected, dict):
+        assert [tuple(row.values()) for row in found if tuple(row.values()) not in expected.items()] == []
+        assert len(found) == len(expected)
+        return
+    columns = list(expected[0]) if expected else []
+    assert [{column: row[column] for column in columns} for row in found] == expected
+
+
+@pytest.mark.parametrize("folder", ["rules", "checks"])
+def test_every_statement_of_a_family_has_its_cases(folder: str):
+    for name in parts.names(parts.SQL / folder, ".sql"):
+        cases = [load(path) for path in CASES if path.parent == HERE / folder / name]
+        assert len(cases) >= 3, f"{folder}/{name} has {len(cases)} cases"
+        table = "candidates" if folder == "rules" else "samples"
+        outcomes = [(len(case["tables"][table]), len(case["expected"])) for case in cases]
+        assert any(out for _, out in outcomes), f"no case shows what {name} drops"
+        assert any(out < rows for rows, out in outcomes), f"no case shows what {name} keeps"
+
+
+def test_every_statement_has_a_case():
+    """But for the view that the rules contract runs with every rule."""
+    statements = {str(path.relative_to(parts.SQL).with_suffix("")) for path in parts.SQL.glob("*/*.sql")}
+    assert statements - {str(path.parent.relative_to(HERE)) for path in CASES} == {"select/create_candidates"}
+
+
+def test_every_case_belongs_to_a_statement():
+    for path in CASES:
+        assert path.parent.name in parts.names(parts.SQL / path.parent.parent.name, ".sql")
