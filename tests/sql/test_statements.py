@@ -1,4 +1,4 @@
-"""Runs every case of this folder: `<folder>/<statement>/<case>.yaml` is data for `include/sql/<folder>/<statement>.sql`.
+"""Runs the cases of this folder: `<folder>/<statement>/<case>.yaml` is for `include/sql/<folder>/<statement>.sql`.
 
 A case says what it shows in its first line, and gives
 
