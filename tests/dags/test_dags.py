@@ -1,0 +1,142 @@
+"""Every DAG parses in a bare Airflow, is documented, and keeps the conventions that users expect."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from case2code.parts import INCLUDE
+
+PROJECT = INCLUDE.parent
+DAG_FILES = sorted((PROJECT / "dags").glob("*.py"))
+TAGS = {"case2code", "refresh", "evaluate", "maintain"}
+STAGES = [
+    *("plan_day", "scrape_files", "extract_functions", "filter_functions"),
+    *("write_inputs", "execute_inputs", "select_cases", "publish_snapshot"),
+]
+HEAVY = {"boto3", "botocore", "duckdb", "pyarrow", "openai", "case2code", "pandas", "numpy"}
+
+
+@pytest.fixture(scope="session")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What Airflow makes of the DAG folder, in a process and a home of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    environment |= {
+        "AIRFLOW_HOME": str(tmp_path_factory.mktemp("airflow")),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+        "PYTHONPATH": str(INCLUDE),
+    }
+    command = [sys.executable, str(Path(__file__).with_name("read_dags.py")), str(PROJECT / "dags")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.fixture(params=DAG_FILES, ids=lambda path: path.stem)
+def dag(request: pytest.FixtureRequest, parsed: dict[str, Any]) -> dict[str, Any]:
+    """The DAG of a file: its id is the file's name."""
+    found: dict[str, Any] = parsed["dags"][request.param.stem]
+    return found
+
+
+def test_every_file_parses(parsed: dict[str, Any]):
+    assert parsed["errors"] == {}
+    assert sorted(parsed["dags"]) == [path.stem for path in DAG_FILES]
+
+
+def test_parsing_loads_neither_the_domain_nor_a_client(parsed: dict[str, Any]):
+    assert "case2code_airflow.stages" in parsed["modules"]
+    assert HEAVY & {module.partition(".")[0] for module in parsed["modules"]} == set()
+
+
+def test_parsing_loads_few_modules_beyond_airflow_itself(parsed: dict[str, Any]):
+    own = {module for module in parsed["loaded"] if module.startswith("case2code")}
+    assert own == {f"case2code_airflow{name}" for name in ("", ".connections", ".defaults", ".stages")}
+
+
+def test_a_dag_has_known_tags_and_says_what_to_do_when_it_fails(dag: dict[str, Any]):
+    assert "case2code" in dag["tags"]
+    assert set(dag["tags"]) <= TAGS
+    assert dag["doc"].lstrip().startswith("### ")
+    assert "When something fails" in dag["doc"]
+
+
+def test_a_dag_has_an_explicit_daily_data_interval_and_a_static_start(dag: dict[str, Any]):
+    assert dag["timetable"] == "CronDataIntervalTimetable"
+    assert dag["interval"] == ["2026-03-01T00:00:00+00:00", "2026-03-02T00:00:00+00:00"]
+    assert datetime.fromisoformat(dag["start_date"]).year == 2024
+    assert dag["catchup"] is False
+    assert dag["max_active_runs"] == 1
+
+
+def test_a_param_has_title_description_type_and_bounds(dag: dict[str, Any]):
+    for name, param in dag["params"].items():
+        assert param["title"], name
+        assert param["description"].endswith("."), name
+        assert param["type"], name
+        assert {"maxLength", "maximum", "enum", "pattern"} & set(param) or param["type"] == "boolean", name
+
+
+def test_a_task_has_an_owner_and_retries_with_back_off(dag: dict[str, Any]):
+    for task in dag["tasks"]:
+        assert task["owner"] == "case2code"
+        assert task["retries"] >= 2
+        assert task["backoff"] > 1
+        assert task["max_delay_seconds"] <= 1_800
+
+
+def test_the_documentation_names_every_stage_in_order(dag: dict[str, Any]):
+    places = [dag["doc"].index(f"| `{task['id']}` |") for task in dag["tasks"]]
+    assert places == sorted(places)
+
+
+def test_the_refresh_is_the_stages_in_order_fanned_out_where_they_can_be(parsed: dict[str, Any]):
+    tasks = parsed["dags"]["case2code_refresh"]["tasks"]
+    assert [task["id"] for task in tasks] == STAGES
+    assert [task["upstream"] for task in tasks] == [[], *([stage] for stage in STAGES[:-1])]
+    assert [task["id"] for task in tasks if task["is_mapped"]] == [
+        *("scrape_files", "extract_functions", "write_inputs", "execute_inputs")
+    ]
+    assert {task["id"]: task["outlets"] for task in tasks if task["outlets"]} == {
+        "publish_snapshot": ["case2code_snapshot"]
+    }
+
+
+def test_the_default_recipe_of_the_dag_exists(parsed: dict[str, Any]):
+    name = parsed["dags"]["case2code_refresh"]["params"]["recipe"]["value"]
+    assert (INCLUDE / "recipes" / f"{name}.yaml").exists()
+
+
+@pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
+def test_a_dag_file_is_a_table_of_contents(path: Path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 90
+    imported = {
+        name
+        for node in ast.walk(ast.parse(text))
+        for name in ([a.name for a in node.names] if isinstance(node, ast.Import) else [getattr(node, "module", None)])
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert {str(name).partition(".")[0] for name in imported} <= {"airflow", "case2code_airflow", "datetime"}
+    assert {name for name in imported if str(name).startswith("airflow")} == {"airflow.sdk"}
+
+
+def test_a_stage_has_one_name_for_module_function_and_task():
+    for stage in STAGES:
+        tree = ast.parse((INCLUDE / "case2code" / f"{stage}.py").read_text())
+        assert stage in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_the_plugins_folder_has_one_file_that_hides_no_module():
+    """Airflow runs every file there under its bare name: `statistics.py` would replace the standard library's."""
+    files = sorted((PROJECT / "plugins").rglob("*.py"))
+    assert len(files) <= 1
+    assert {path.stem for path in files} & {*sys.stdlib_module_names, "case2code", "airflow"} == set()
