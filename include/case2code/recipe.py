@@ -91,10 +91,13 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _parts_exist(self) -> "Recipe":
-        for part in self.sources:
-            parts.module("sources", part.name).Settings.model_validate(part.settings)
-        for part in self.writers:
-            parts.module("writers", part.name).Settings.model_validate(part.settings)
+        for family, chosen in (("sources", self.sources), ("writers", self.writers)):
+            for part in chosen:
+                model = parts.module(family, part.name).Settings
+                try:
+                    model.model_validate(part.settings)
+                except ValidationError as error:
+                    raise ConfigurationError(f"{family}.{part.name}: {_explain(error, model)}") from None
         for part in self.rules:
             parts.require("filter rule", part.name, parts.SQL / "rules", ".sql")
             expected = database.parameters(parts.text(parts.SQL / "rules", part.name, ".sql"))
@@ -135,17 +138,18 @@ def load_recipe(name_or_path: str) -> Recipe:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the recipe {path} is not YAML: {error}") from None
     except ValidationError as error:
-        raise ConfigurationError(f"the recipe {path} is wrong: {_explain(error)}") from None
+        raise ConfigurationError(f"the recipe {path} is wrong: {_explain(error, Recipe)}") from None
     except ConfigurationError as error:
         raise ConfigurationError(f"the recipe {path} is wrong: {error}") from None
 
 
-def _explain(error: ValidationError) -> str:
+def _explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Every mistake in one line: where it is, what was given, what would be right."""
     lines = []
     for problem in error.errors():
         place = ".".join(str(step) for step in problem["loc"])
         if problem["type"] == "extra_forbidden":
-            lines.append(f"unknown key '{place}'{_keys_beside(problem['loc'], error.title)}")
+            lines.append(f"unknown key '{place}'; known here: {_keys_beside(problem['loc'], model)}")
         else:
             message = problem["msg"].removeprefix("Value error, ")
             given = "" if problem["type"] in ("value_error", "missing") else f", not {problem['input']!r}"
@@ -153,10 +157,9 @@ def _explain(error: ValidationError) -> str:
     return "; ".join(lines)
 
 
-def _keys_beside(place: tuple[int | str, ...], title: str) -> str:
-    """The keys that are known at `place`, as a hint; empty for a part's own settings."""
-    model: Any = Recipe if title == "Recipe" else None
+def _keys_beside(place: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    """The keys that are known where an unknown one stands."""
+    inner: Any = model
     for step in place[:-1]:
-        field = model.model_fields.get(step) if model else None
-        model = field.annotation if field and hasattr(field.annotation, "model_fields") else None
-    return f"; known here: {', '.join(model.model_fields)}" if model else ""
+        inner = inner.model_fields[step].annotation
+    return ", ".join(inner.model_fields)
