@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from dotenv import load_dotenv
 from rich.console import Console
 from rich.markup import escape
 
@@ -29,6 +30,7 @@ FOLDER: Final = Path(os.environ.get("CASE2CODE_HOME", PROJECT / "var"))
 
 
 def main() -> int:
+    load_dotenv(PROJECT / ".env")
     arguments = _arguments()
     console = Console()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
