@@ -46,16 +46,14 @@ def backfill(stack: Stack, recipe: Path, first: str, last: str, *options: str) -
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def runs_of_backfill(client: AirflowClient, recipe: Path, count: int, seconds: float = 400) -> list[dict[str, Any]]:
-    """The runs of the backfill with this recipe once all have ended."""
+def runs_of_backfill(client: AirflowClient, recipe: Path, seconds: float = 400) -> list[dict[str, Any]]:
+    """The runs of the backfill with this recipe, once Airflow calls it complete."""
     deadline = time.monotonic() + seconds
-    while True:
-        runs = client.get(f"dags/{DAG}/dagRuns", limit=100)["dag_runs"]
-        mine = [r for r in runs if r["conf"].get("recipe") == str(recipe) and r["run_type"] == "backfill"]
-        if len(mine) >= count and all(r["state"] in ("success", "failed") for r in mine):
-            return mine
-        assert time.monotonic() < deadline, [(r["run_id"], r["state"]) for r in mine]
+    while any(b["completed_at"] is None for b in client.get("backfills", dag_id=DAG)["backfills"]):
+        assert time.monotonic() < deadline, f"the backfill is not complete after {seconds} s"
         time.sleep(1)
+    runs = client.get(f"dags/{DAG}/dagRuns", limit=100)["dag_runs"]
+    return [r for r in runs if r["conf"].get("recipe") == str(recipe) and r["run_type"] == "backfill"]
 
 
 def snapshot_bytes(store: Store, name: str, version: str) -> dict[str, bytes]:
@@ -112,7 +110,7 @@ def test_a_backfill_publishes_each_day_as_of_its_day(
 ) -> None:
     recipe = write_recipe("past", writers=[{"boundary": {"inputs": 24}}])
     backfill(stack, recipe, f"{DAYS[0]:%Y-%m-%d}", f"{DAYS[2]:%Y-%m-%d}", "--max-active-runs", "2")
-    assert {run["state"] for run in runs_of_backfill(client, recipe, 3)} == {"success"}
+    assert [run["state"] for run in runs_of_backfill(client, recipe)] == ["success"] * 3
     versions = [store.read_json(f"snapshots/past/days/{day:%Y-%m-%d}.json")["version"] for day in DAYS[:3]]
     names = [function_names(store, "past", version) for version in versions]
     assert names[0] <= {"clamp", "digit_sum"}
@@ -131,8 +129,7 @@ def test_a_backfill_publishes_each_day_as_of_its_day(
         "completed",
         "--run-backwards",
     )
-    time.sleep(3)
-    assert {run["state"] for run in runs_of_backfill(client, recipe, 3)} == {"success"}
+    assert {run["state"] for run in runs_of_backfill(client, recipe)} == {"success"}
     assert [snapshot_bytes(store, "past", version) for version in versions] == before
     assert store.read_json("snapshots/past/latest.json")["version"] == versions[2]
 
