@@ -4,8 +4,11 @@ import bz2
 import gzip
 import io
 import lzma
+import stat
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from typing import IO, Any, Final
 
@@ -21,13 +24,20 @@ _OPENERS: Final[dict[bytes, Callable[[io.BytesIO], Any]]] = {
     b"\xfd7": lzma.open,
 }
 
+#: Whatever the standard library's readers raise on bytes that are not what they say.
+_BROKEN: Final = (
+    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(EOFError, OSError, ValueError, ArithmeticError, RuntimeError),
+)
+
 
 def read_archive(
     name: str, content: bytes, max_bytes: int, wanted: Callable[[str], bool]
 ) -> Iterator[tuple[str, bytes]]:
     """Path and content of each regular file that `wanted` names, from a `.tar.gz`, `.tar.bz2`, `.tgz` or `.zip`.
 
-    Links, devices and directories are skipped. Raises RepositoryError where it is no archive, or where it unpacks to
+    Links, devices, directories and sparse files (a few bytes can claim terabytes) are skipped; bytes of a name that
+    are not UTF-8 are shown as escapes. Raises RepositoryError where it is no archive, or where it unpacks to
     more than `MAX_EXPANSION` times `max_bytes`.
     """
     budget = _Budget(name, max_bytes * MAX_EXPANSION)
@@ -36,7 +46,7 @@ def read_archive(
             yield from _read_zip(content, budget, wanted)
         else:
             yield from _read_tar(content, budget, wanted)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+    except _BROKEN as error:
         raise RepositoryError("bad_archive", f"{name} is not an archive that can be read: {error}") from None
 
 
@@ -70,16 +80,18 @@ def _read_tar(content: bytes, budget: _Budget, wanted: Callable[[str], bool]) ->
     stream = opener(io.BytesIO(content)) if opener else io.BytesIO(content)
     with tarfile.open(fileobj=_Counted(stream, budget), mode="r|") as tar:
         for member in tar:
-            if member.isreg() and wanted(member.name):
+            name = member.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            if member.isreg() and not member.issparse() and wanted(name):
                 handle = tar.extractfile(member)
                 if handle is not None:
-                    yield member.name, handle.read()
+                    yield name, handle.read()
 
 
 def _read_zip(content: bytes, budget: _Budget, wanted: Callable[[str], bool]) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for info in archive.infolist():
-            if not info.is_dir() and wanted(info.filename):
+            is_link = stat.S_ISLNK(info.external_attr >> 16)
+            if not info.is_dir() and not is_link and wanted(info.filename):
                 with archive.open(info) as handle:
                     data = handle.read(budget.left + 1)
                 budget.spend(len(data))

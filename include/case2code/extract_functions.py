@@ -91,7 +91,7 @@ def extract(file: dict[str, Any]) -> Iterator[dict[str, Any]]:
             row["code"] = "\n".join(lines[first - 1 : node.end_lineno]).rstrip() + "\n"
             try:
                 row |= _features(node, row["code"])
-            except (RecursionError, SyntaxError) as error:
+            except (RecursionError, SyntaxError, ValueError) as error:  # ValueError: an int too long to write out
                 yield row | {"drop_rule": "not_on_its_own", "drop_reason": f"{node.name}: {error}"}
                 continue
             row["occurrence_id"] = _hash(f"{row['repository']}\0{row['path']}\0{first}\0{row['function_id']}")
@@ -115,7 +115,8 @@ def _features(node: ast.FunctionDef | ast.AsyncFunctionDef, code: str) -> dict[s
         "function_id": _hash(canonical_form(node)),
         "name": node.name,
         "parameters": _parameters(node.args),
-        "docstring": docstring,
+        # A lone surrogate ("\\ud800" in the source) is no UTF-8, so it is shown as that escape.
+        "docstring": docstring and docstring.encode("utf-8", "backslashreplace").decode(),
         "returns_value": any(isinstance(n, ast.Return) and not _is_none(n.value) for n in own),
         "is_async": isinstance(node, ast.AsyncFunctionDef),
         "is_generator": any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own),

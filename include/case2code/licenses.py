@@ -32,19 +32,25 @@ _FREE_TEXTS: Final = {"APACHE 2.0": "Apache-2.0", "APACHE LICENSE 2.0": "Apache-
 
 def from_metadata(metadata: Message, license_file: str | None) -> str | None:
     """SPDX expression of a `PKG-INFO`; `license_file` is the text of the licence file, if there is one."""
-    stated = canonical(metadata.get("License-Expression"))
+    stated = canonical(_first(metadata, "License-Expression"))
     if stated:
         return stated
     classifiers = [
         value.rpartition("::")[2].strip()
-        for value in metadata.get_all("Classifier", [])
+        for value in map(str, metadata.get_all("Classifier", []))
         if value.startswith("License ::")
     ]
     found = [_CLASSIFIERS.get(name) or (_bsd(license_file) if name == "BSD License" else None) for name in classifiers]
     if found and all(found):
         return " OR ".join(sorted({license for license in found if license}))
-    free = metadata.get("License")
+    free = _first(metadata, "License")
     return canonical(free) or (_bsd(license_file) if free in ("BSD", "BSD License") else None)
+
+
+def _first(metadata: Message, name: str) -> str | None:
+    """Text of a header; the parser gives another type than str where its bytes are not ASCII."""
+    value = metadata.get(name)
+    return None if value is None else str(value)
 
 
 def canonical(text: str | None) -> str | None:

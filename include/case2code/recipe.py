@@ -8,11 +8,14 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
+import duckdb
+import pyarrow as pa
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from case2code import database, parts
 from case2code.errors import ConfigurationError
+from case2code.records import FUNCTIONS
 
 
 class Section(BaseModel):
@@ -67,6 +70,12 @@ class Select(Section):
     max_case_chars: int = Field(400, ge=16, description="length of a case's arguments and of its value")
     max_raised_share: float = Field(0.25, ge=0, le=1, description="share of a sample's cases that may raise")
 
+    @model_validator(mode="after")
+    def _room(self) -> "Select":
+        if self.max_cases < self.min_cases:
+            raise ValueError(f"max_cases is {self.max_cases}, below min_cases, which is {self.min_cases}")
+        return self
+
 
 class Split(Section):
     """What is held out, by repository."""
@@ -91,6 +100,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _parts_exist(self) -> "Recipe":
+<<<<<<< HEAD
         for family, chosen in (("sources", self.sources), ("writers", self.writers)):
             for part in chosen:
                 model = parts.module(family, part.name).Settings
@@ -98,6 +108,13 @@ class Recipe(Section):
                     model.model_validate(part.settings)
                 except ValidationError as error:
                     raise ConfigurationError(f"{family}.{part.name}: {_explain(error, model)}") from None
+=======
+        for part in self.sources:
+            _checked_settings("sources", part)
+        for part in self.writers:
+            settings = _checked_settings("writers", part)
+            parts.module("writers", part.name).identity(settings)  # reads the writer's prompt, so a wrong one is found
+>>>>>>> tests-branch
         for part in self.rules:
             parts.require("filter rule", part.name, parts.SQL / "rules", ".sql")
             expected = database.parameters(parts.text(parts.SQL / "rules", part.name, ".sql"))
@@ -106,6 +123,7 @@ class Recipe(Section):
                     f"filter rule '{part.name}' takes {sorted(expected) or 'no settings'}, "
                     f"the recipe gives {sorted(part.settings) or 'none'}"
                 )
+        _try_rules(self.rules)
         if len({part.name for part in self.rules}) < len(self.rules):
             raise ValueError("a filter rule is listed twice")
         parts.require("prompt", self.prompt, parts.PROMPTS, ".txt")
@@ -114,6 +132,28 @@ class Recipe(Section):
     @property
     def fingerprint(self) -> str:
         return fingerprint(self.model_dump(mode="json"))
+
+
+def _checked_settings(family: str, part: Part) -> Section:
+    model = parts.module(family, part.name).Settings
+    try:
+        settings: Section = model.model_validate(part.settings)
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error, model, f"{family}.{part.name}.")) from None
+    return settings
+
+
+def _try_rules(rules: tuple[Part, ...]) -> None:
+    """Run the rules on one made-up function: a setting of a wrong type fails now and not after the scrape."""
+    function = {"code": "x", "license": "MIT", "loc": 1, "statements": 1, "parameters": [], "imports": ["x"]}
+    with duckdb.connect() as connection:
+        connection.register("candidates", pa.Table.from_pylist([function | {"builtins_used": ["x"]}], FUNCTIONS))
+        for part in rules:
+            try:
+                connection.execute(parts.text(parts.SQL / "rules", part.name, ".sql"), part.settings)
+            except duckdb.Error as error:
+                said = str(error).partition("\n")[0]
+                raise ValueError(f"filter rule '{part.name}' cannot work with {part.settings}: {said}") from None
 
 
 def fingerprint(value: object) -> str:
@@ -143,13 +183,21 @@ def load_recipe(name_or_path: str) -> Recipe:
         raise ConfigurationError(f"the recipe {path} is wrong: {error}") from None
 
 
+<<<<<<< HEAD
 def _explain(error: ValidationError, model: type[BaseModel]) -> str:
     """Every mistake in one line: where it is, what was given, what would be right."""
+=======
+def _explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
+>>>>>>> tests-branch
     lines = []
     for problem in error.errors():
-        place = ".".join(str(step) for step in problem["loc"])
+        place = prefix + ".".join(str(step) for step in problem["loc"])
         if problem["type"] == "extra_forbidden":
+<<<<<<< HEAD
             lines.append(f"unknown key '{place}'; known here: {_keys_beside(problem['loc'], model)}")
+=======
+            lines.append(f"unknown key '{place}'{_keys_beside(problem['loc'], model)}")
+>>>>>>> tests-branch
         else:
             message = problem["msg"].removeprefix("Value error, ")
             given = "" if problem["type"] in ("value_error", "missing") else f", not {problem['input']!r}"
@@ -157,9 +205,15 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> str:
     return "; ".join(lines)
 
 
+<<<<<<< HEAD
 def _keys_beside(place: tuple[int | str, ...], model: type[BaseModel]) -> str:
     """The keys that are known where an unknown one stands."""
     inner: Any = model
+=======
+def _keys_beside(place: tuple[int | str, ...], top: type[BaseModel]) -> str:
+    """The keys that are known at `place` below the model `top`, as a hint."""
+    model: Any = top
+>>>>>>> tests-branch
     for step in place[:-1]:
         inner = inner.model_fields[step].annotation
     return ", ".join(inner.model_fields)

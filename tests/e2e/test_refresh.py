@@ -146,9 +146,9 @@ def kill_task(client: AirflowClient, run_id: str, task_id: str, seconds: float =
 
 
 def _kill_titled(instance_id: str) -> bool:
-    """Airflow names the process of a task instance after it."""
+    """Airflow names the process of a task instance after it (and the executor's worker that waits for it alike)."""
     for process in psutil.process_iter(["cmdline"]):
-        if instance_id in " ".join(process.info["cmdline"] or []):
+        if " ".join(process.info["cmdline"] or []).strip() == f"airflow worker -- {instance_id}":
             process.send_signal(signal.SIGKILL)
             return True
     return False

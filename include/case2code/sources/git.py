@@ -75,7 +75,7 @@ def checkout(revision: Revision, settings: Settings, max_bytes: int) -> Iterator
         license = _license(folder, files)
         wanted = [path for path in sorted(files) if path.endswith(".py")]
         for path, content in zip(wanted, _blobs(folder, [files[path] for path in wanted]), strict=True):
-            shown = path.encode("utf-8", "replace").decode()
+            shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
             yield SourceFile(shown, content, license, _url(revision, shown))
 
 
@@ -103,15 +103,18 @@ def _license(folder: Path, files: dict[str, str]) -> str | None:
     if "pyproject.toml" in files:
         try:
             content = next(_blobs(folder, [files["pyproject.toml"]]))
-            project = tomllib.loads(content.decode("utf-8", "replace")).get("project", {})
-        except tomllib.TOMLDecodeError:
+            project = tomllib.loads(content.decode("utf-8", "replace")).get("project")
+        except (tomllib.TOMLDecodeError, RecursionError):
+            project = None
+        if not isinstance(project, dict):  # anyone may write anything into it
             project = {}
         stated = project.get("license")
         if isinstance(stated, str):
             metadata["License-Expression"] = stated
         elif isinstance(stated, dict) and isinstance(stated.get("text"), str):
             metadata["License"] = stated["text"].splitlines()[0] if stated["text"] else ""
-        for classifier in project.get("classifiers", []):
+        classifiers = project.get("classifiers")
+        for classifier in classifiers if isinstance(classifiers, list) else []:
             metadata["Classifier"] = str(classifier)
     return licenses.from_metadata(metadata, text)
 
@@ -153,7 +156,8 @@ def _git(folder: Path | None, *arguments: str, stdin: bytes = b"") -> bytes:
         raise OutageError(f"git {arguments[0]} took longer than {_TIMEOUT_SECONDS} s") from None
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        message = f"git {arguments[0]}: {said[-1] if said else 'failed'}"
+        telling = [line for line in said if line.startswith(("fatal:", "error:"))] or said or ["failed"]
+        message = f"git {arguments[0]}: {telling[0]}"
         if _OUTAGE.search(done.stderr.decode("utf-8", "replace")):
             raise OutageError(message)
         raise RepositoryError("not_found" if arguments[0] == "clone" else "bad_repository", message)

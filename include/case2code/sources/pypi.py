@@ -7,6 +7,7 @@ not say when it happened, and a day must look the same whenever it is built.
 import email
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urljoin
@@ -40,6 +41,19 @@ def repositories(settings: Settings) -> list[str]:
     return sorted({f"pypi:{canonicalize_name(name)}" for name in settings.projects})
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    version: Version
+    uploaded_at: datetime
+    location: dict[str, str]
+
+
+def _candidate(page: str, version: str, file: dict[str, Any]) -> _Candidate:
+    # Mirrors of PyPI answer addresses relative to the page.
+    location = {"url": urljoin(page, file["url"]), "filename": file["filename"], "sha256": file["digests"]["sha256"]}
+    return _Candidate(Version(version), datetime.fromisoformat(file["upload_time_iso_8601"]), location)
+
+
 def revision(repository: str, as_of: datetime, settings: Settings) -> Revision:
     """Newest release with a source distribution uploaded at or before `as_of`."""
     project = repository.removeprefix("pypi:")
@@ -49,40 +63,39 @@ def revision(repository: str, as_of: datetime, settings: Settings) -> Revision:
         raise RepositoryError("not_found", f"no project '{project}' at {settings.index}")
     try:
         releases: dict[str, list[dict[str, Any]]] = answer.json()["releases"]
-        candidates = [
-            (Version(version), datetime.fromisoformat(file["upload_time_iso_8601"]), file)
+        known = [
+            found
             for version, files in releases.items()
             if _is_version(version)
             for file in files
             if file["packagetype"] == "sdist" and file["filename"].endswith(_ARCHIVES)
+            if (found := _candidate(page, version, file)).uploaded_at <= as_of
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise OutageError(f"{page} did not answer in the form of PyPI's JSON API: {error!r}") from error
-    known = [c for c in candidates if c[1] <= as_of]
     if not known:
         raise RepositoryError("no_revision", f"{repository} had no source distribution at {as_of:%Y-%m-%d %H:%M} UTC")
-    stable = [c for c in known if not c[0].is_prerelease] or known
-    version, uploaded_at, file = max(stable, key=lambda c: (c[0], c[2]["filename"]))
-    # Mirrors of PyPI answer addresses relative to the page.
-    location = {"url": urljoin(page, file["url"]), "filename": file["filename"], "sha256": file["digests"]["sha256"]}
-    return Revision("pypi", repository, str(version), uploaded_at, location)
+    stable = [c for c in known if not c.version.is_prerelease] or known
+    newest = max(stable, key=lambda c: (c.version, c.location["filename"]))
+    return Revision("pypi", repository, str(newest.version), newest.uploaded_at, newest.location)
 
 
 def checkout(revision: Revision, settings: Settings, max_bytes: int) -> Iterator[SourceFile]:
     """Python files of the release, with the licence from its `PKG-INFO`."""
     filename, content = revision.location["filename"], _download(revision, max_bytes)
-    metadata, license_file, files = email.message_from_string(""), None, []
+    metadata, license_file = email.message_from_string(""), None
+    files: dict[str, bytes] = {}  # of two members with one name the last one counts, as where it is unpacked
     for path, data in read_archive(filename, content, max_bytes, _is_wanted):
         inside = path.partition("/")[2]
         if inside == "PKG-INFO":
             metadata = email.message_from_bytes(data)
         elif inside.endswith(".py"):
-            files.append((inside, data))
+            files[inside] = data
         elif license_file is None:
             license_file = data.decode("utf-8", "replace")
     license = licenses.from_metadata(metadata, license_file)
     page = f"https://pypi.org/project/{revision.repository.removeprefix('pypi:')}/{revision.revision}/"
-    for path, data in sorted(files):
+    for path, data in sorted(files.items()):
         yield SourceFile(path, data, license, page)
 
 

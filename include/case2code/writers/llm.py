@@ -13,6 +13,7 @@ from string import Template
 from typing import Any, Final
 
 import openai
+from openai.types.chat import ChatCompletion
 from pydantic import BaseModel, ConfigDict, Field
 
 from case2code import parts, values
@@ -98,8 +99,10 @@ def _ask(function: Function, settings: Settings, client: openai.OpenAI) -> Writt
         reply = client.chat.completions.create(**request)
     except openai.BadRequestError as error:
         # The endpoint will say the same tomorrow: an answer about this function, not an outage.
-        return Written(function.function_id, (), (Rejected(str(error)[:500], "refused", "the endpoint said 400"),))
-    text = reply.choices[0].message.content or ""
+        return Written(function.function_id, (), (_rejected(str(error), "refused", "the endpoint said 400"),))
+    if not isinstance(reply, ChatCompletion):
+        raise OutageError(f"{client.base_url} did not answer with a chat completion: {str(reply)[:200]!r}")
+    text = (reply.choices[0].message.content if reply.choices else None) or ""
     arguments, rejected = read_reply(text[:_MAX_REPLY_CHARS], function)
     tokens_in, tokens_out = (reply.usage.prompt_tokens, reply.usage.completion_tokens) if reply.usage else (0, 0)
     cost = tokens_in * settings.usd_per_million_tokens_in + tokens_out * settings.usd_per_million_tokens_out
@@ -137,24 +140,29 @@ def read_reply(text: str, function: Function) -> tuple[tuple[str, ...], tuple[Re
         if not isinstance(rows, list):
             raise TypeError("'inputs' is no list")
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        return (), (Rejected(text[:500], "not_json", f"{type(error).__name__}: {error}"[:200]),)
+        return (), (_rejected(text, "not_json", f"{type(error).__name__}: {error}"[:200]),)
     required = {p["name"] for p in function.parameters if not p["has_default"] and not p["kind"].startswith("VAR_")}
     known = {p["name"] for p in function.parameters}
     found: dict[str, None] = {}
     rejected = []
     for row in rows:
         if not isinstance(row, dict) or not required <= set(row) <= known:
-            rejected.append(Rejected(str(row)[:500], "wrong_parameters", f"takes {', '.join(sorted(known))}"))
+            rejected.append(_rejected(str(row), "wrong_parameters", f"takes {', '.join(sorted(known))}"))
             continue
         try:
             literal = values.encode(row, max_chars=10_000)
         except ValueError as error:
-            rejected.append(Rejected(str(row)[:500], "no_literal", str(error)))
+            rejected.append(_rejected(str(row), "no_literal", str(error)))
             continue
         if literal in found:
-            rejected.append(Rejected(literal[:500], "repeated_input", "the reply has it already"))
+            rejected.append(_rejected(literal, "repeated_input", "the reply has it already"))
         found.setdefault(literal)
     return tuple(found), tuple(rejected)
+
+
+def _rejected(text: str, rule: str, reason: str) -> Rejected:
+    """With a cut text that can be stored: JSON may hold lone surrogates, which are no UTF-8."""
+    return Rejected(text[:500].encode("utf-8", "backslashreplace").decode(), rule, reason)
 
 
 _SCALARS: Final[dict[str, dict[str, Any]]] = {

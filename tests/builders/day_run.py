@@ -1,0 +1,71 @@
+"""Runs the stages of a day one after the other, without Airflow, as the tasks of the DAG would."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from case2code.day import Day
+from case2code.execute_inputs import execute_inputs
+from case2code.extract_functions import extract_functions
+from case2code.filter_functions import filter_functions
+from case2code.plan_day import plan_day
+from case2code.publish_snapshot import Publication, publish_snapshot
+from case2code.recipe import Recipe
+from case2code.scrape_files import scrape_files
+from case2code.select_cases import select_cases
+from case2code.store import Store
+from case2code.write_inputs import write_inputs
+
+ALL_RULES: list[Any] = [
+    {"license": {"allowed": ["MIT"]}},
+    {"takes_parameters": {"min_parameters": 1, "max_parameters": 5}},
+    "no_star_parameters",
+    "returns_value",
+    "plain_function",
+    {"no_imports": {"allowed": ["math"]}},
+    "no_undefined_names",
+    {"no_input_output": {"builtins": ["open", "print", "input"]}},
+    {"size": {"min_statements": 1, "max_lines": 80, "max_chars": 4000}},
+    "duplicate",
+]
+
+
+def tiny_recipe(urls: Iterable[str], **changes: Any) -> Recipe:
+    """A recipe over git repositories with the writer that costs nothing."""
+    content = {
+        "name": "tiny",
+        "sources": [{"git": {"urls": list(urls)}}],
+        "rules": ALL_RULES,
+        "writers": [{"boundary": {"inputs": 12}}],
+        "split": {"test_share": 0.5},
+    }
+    return Recipe.model_validate(content | changes)
+
+
+def day_of(date: str, recipe: Recipe) -> Day:
+    """The day `date`, which ends at the next midnight."""
+    return Day(datetime.fromisoformat(date).replace(tzinfo=UTC) + timedelta(days=1), recipe)
+
+
+def run_to_cases(day: Day, store: Store, shards: int = 1) -> None:
+    """All stages before the last one."""
+    planned = plan_day(day, store, shards)
+    for shard in planned:
+        scrape_files(day, shard, store)
+    for shard in planned:
+        extract_functions(day, shard, store)
+    kept, _ = filter_functions(day, planned, store, shards)
+    for shard in kept:
+        write_inputs(day, shard, store, no_client)
+    for shard in kept:
+        execute_inputs(day, shard, store)
+    select_cases(day, store)
+
+
+def run_day(day: Day, store: Store, shards: int = 1) -> Publication:
+    run_to_cases(day, store, shards)
+    return publish_snapshot(day, store)
+
+
+def no_client() -> Any:
+    raise AssertionError("no writer of the tiny recipe needs a client")

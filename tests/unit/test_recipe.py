@@ -1,0 +1,149 @@
+"""A wrong recipe is one message that names the value, the place and the choices."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from case2code import parts
+from case2code.errors import ConfigurationError
+from case2code.recipe import Recipe, load_recipe
+
+GOOD: dict[str, Any] = {
+    "name": "tiny",
+    "sources": [{"git": {"urls": ["https://example.org/repo.git"]}}],
+    "rules": ["returns_value"],
+    "writers": ["boundary"],
+}
+
+
+def refusal(tmp_path: Path, content: str | bytes) -> str:
+    path = tmp_path / "recipe.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ConfigurationError) as caught:
+        load_recipe(str(path))
+    assert str(path) in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", parts.names(parts.RECIPES, ".yaml"))
+def test_every_recipe_in_the_folder_loads(name: str):
+    assert load_recipe(name).sources
+
+
+def test_a_recipe_is_also_loaded_by_its_path(tmp_path: Path):
+    path = tmp_path / "mine.yml"
+    path.write_text(yaml.safe_dump(GOOD))
+    assert load_recipe(str(path)).name == "tiny"
+
+
+SQL_RULES = ", ".join(parts.names(parts.SQL / "rules", ".sql"))
+FTP = "ftp://example.org/x"
+
+
+@pytest.mark.parametrize(
+    ("change", "value_and_place", "choices"),
+    [
+        ({"colour": 1}, "unknown key 'colour'", "known here: name, description, sources"),
+        ({"select": {"min_case": 1}}, "unknown key 'select.min_case'", "known here: min_cases, max_cases"),
+        ({"scrape": {"max_file_mb": 1}}, "unknown key 'scrape.max_file_mb'", "known here: max_file_kb"),
+        ({"rules": ["no_netwrk"]}, "no filter rule 'no_netwrk'", f"include/sql/rules/ has: {SQL_RULES}"),
+        ({"rules": ["../checks/unique_samples"]}, "no filter rule '../checks/unique_samples'", SQL_RULES),
+        ({"sources": ["svn"]}, "no source 'svn'", "include/case2code/sources/ has: git, pypi"),
+        ({"sources": ["__init__"]}, "no source '__init__'", "has: git, pypi"),
+        ({"writers": ["gpt"]}, "no writer 'gpt'", "include/case2code/writers/ has: boundary, llm"),
+        ({"prompt": "sampel"}, "no prompt 'sampel'", "include/prompts/ has: sample, write_inputs"),
+        ({"writers": [{"llm": {"model": "m", "prompt": "x"}}]}, "no prompt 'x'", "has: sample, write_inputs"),
+        ({"rules": ["license"]}, "filter rule 'license' takes ['allowed']", "the recipe gives none"),
+        ({"rules": [{"returns_value": {"a": 1}}]}, "'returns_value' takes no settings", "the recipe gives ['a']"),
+        ({"rules": [{"license": {"allowed": "MIT"}}]}, "filter rule 'license' cannot work with", "VARCHAR[]"),
+        ({"rules": [{"no_imports": {"allowed": [1]}}]}, "filter rule 'no_imports' cannot work with", "[1]"),
+        ({"rules": ["duplicate", "duplicate"]}, "a filter rule is listed twice", ""),
+        ({"rules": [3]}, "rules.0", "not 3"),
+        ({"rules": []}, "rules", "at least 1 item"),
+        ({"sources": [{"git": {"url": ["x"]}}]}, "unknown key 'sources.git.url'", "known here: urls"),
+        ({"sources": ["git"]}, "sources.git.urls: Field required", ""),
+        ({"sources": [{"git": {"urls": [FTP]}}]}, f"sources.git.urls: '{FTP}' is no clone URL", "https://, http://"),
+        ({"writers": [{"boundary": {"inputs": "x"}}]}, "writers.boundary.inputs", "not 'x'"),
+        ({"select": {"min_cases": "many"}}, "select.min_cases", "not 'many'"),
+        ({"select": {"min_cases": 9, "max_cases": 4}}, "select: max_cases is 4", "min_cases, which is 9"),
+        ({"split": {"test_share": 2}}, "split.test_share: Input should be less than 1", "not 2"),
+        ({"name": "No Good"}, "name: String should match pattern", "not 'No Good'"),
+        ({"writers": None}, "writers", "not None"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place_and_the_choices(
+    tmp_path: Path, change: dict[str, Any], value_and_place: str, choices: str
+):
+    message = refusal(tmp_path, yaml.safe_dump(GOOD | change))
+    assert value_and_place in message
+    assert choices in message
+
+
+@pytest.mark.parametrize("missing", ["name", "sources", "rules", "writers"])
+def test_a_missing_key_is_named(tmp_path: Path, missing: str):
+    content = {key: value for key, value in GOOD.items() if key != missing}
+    assert f"{missing}: Field required" in refusal(tmp_path, yaml.safe_dump(content))
+
+
+def test_every_mistake_is_named_at_once(tmp_path: Path):
+    message = refusal(tmp_path, yaml.safe_dump(GOOD | {"colour": 1, "select": {"min_cases": "many"}}))
+    assert "'colour'" in message
+    assert "select.min_cases" in message
+
+
+@pytest.mark.parametrize(
+    "content", ["a: [", "a: b: c", "\x00", b"name: \xff", "!!python/object/apply:os.system ['id']"]
+)
+def test_what_is_not_yaml_is_refused_and_never_runs(tmp_path: Path, content: str | bytes):
+    assert "is not YAML" in refusal(tmp_path, content)
+
+
+@pytest.mark.parametrize("content", ["", "- a list", "just text"])
+def test_yaml_that_is_no_mapping_is_refused(tmp_path: Path, content: str):
+    assert "should be a valid dictionary" in refusal(tmp_path, content)
+
+
+def test_an_unknown_name_lists_the_recipes():
+    with pytest.raises(ConfigurationError, match=r"no recipe 'nope'; include/recipes/ has: .*default"):
+        load_recipe("nope")
+
+
+def test_a_missing_file_says_so():
+    with pytest.raises(ConfigurationError, match=r"cannot read the recipe nope\.yaml: No such file"):
+        load_recipe("nope.yaml")
+
+
+def test_a_name_is_no_way_out_of_the_folder():
+    with pytest.raises(ConfigurationError, match=r"no recipe '\.\./recipes/default'"):
+        load_recipe("../recipes/default")
+
+
+def test_a_password_in_a_url_is_refused_and_not_shown(tmp_path: Path):
+    urls = {"urls": ["https://user:hunter2@example.org/x"]}
+    message = refusal(tmp_path, yaml.safe_dump(GOOD | {"sources": [{"git": urls}]}))
+    assert "holds a password" in message
+    assert "hunter2" not in message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"rules": ["returns_value", "duplicate"]},
+        {"rules": ["duplicate", "returns_value"]},
+        {"writers": [{"boundary": {"inputs": 3}}]},
+        {"select": {"max_cases": 13}},
+        {"split": {"test_share": 0.2}},
+    ],
+)
+def test_the_fingerprint_changes_with_the_content(change: dict[str, Any]):
+    assert Recipe.model_validate(GOOD | change).fingerprint != Recipe.model_validate(GOOD).fingerprint
+
+
+def test_the_fingerprint_is_that_of_the_meaning_and_survives_storage():
+    recipe = Recipe.model_validate(GOOD)
+    written_out = Recipe.model_validate(GOOD | {"select": {"max_cases": 12}, "rules": [{"returns_value": None}]})
+    stored = Recipe.model_validate(recipe.model_dump(mode="json"))
+    assert recipe.fingerprint == written_out.fingerprint == stored.fingerprint

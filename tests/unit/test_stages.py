@@ -1,0 +1,278 @@
+"""Whole days without Airflow: the same bytes however they are run, and nothing lost or doubled by a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import pytest
+
+from builders.day_run import day_of, run_day, run_to_cases, tiny_recipe
+from case2code import execute_inputs, write_inputs
+from case2code.day import Day
+from case2code.errors import CheckError
+from case2code.ledger import Ledger
+from case2code.publish_snapshot import Publication, publish_snapshot
+from case2code.store import Store
+
+
+def data(store: Store, version: str) -> dict[str, bytes]:
+    """The data files of a snapshot."""
+    prefix = f"snapshots/tiny/{version}/data/"
+    return {key.removeprefix(prefix): store.read(key) for key in store.keys(prefix)}
+
+
+def names(store: Store, version: str) -> set[str]:
+    prefix = f"snapshots/tiny/{version}/data/"
+    return {row["function_name"] for key in store.keys(prefix) for row in store.read_table(key).to_pylist()}
+
+
+def all_objects(store: Store, prefix: str) -> dict[str, bytes]:
+    return {key: store.read(key) for key in store.keys(prefix)}
+
+
+def latest(store: Store) -> dict[str, str]:
+    found: dict[str, str] = store.read_json("snapshots/tiny/latest.json")
+    return found
+
+
+def ledger_rows(store: Store, prefix: str) -> list[tuple[str, ...]]:
+    key = ["function_id", "arguments"] if prefix == "executions/" else ["function_id"]
+    return [tuple(row.values()) for k in store.keys(prefix) for row in store.read_table(k, key).to_pylist()]
+
+
+@pytest.fixture
+def day(repositories) -> Day:
+    return day_of("2026-03-02", tiny_recipe(repositories.urls))
+
+
+@pytest.fixture(scope="session")
+def undisturbed() -> dict[str, Any]:
+    """What a day gives where nothing goes wrong; filled by the first test that asks."""
+    return {}
+
+
+@pytest.fixture
+def expected(undisturbed, day: Day, store: Store, beside) -> dict[str, Any]:
+    if not undisturbed:
+        quiet = beside("undisturbed")
+        done = run_day(day, quiet)
+        undisturbed["data"] = data(quiet, done.version)
+        for prefix in ("inputs/", "executions/"):
+            undisturbed[prefix] = sorted(ledger_rows(quiet, prefix))
+    return undisturbed
+
+
+def assert_as_expected(store: Store, done: Publication, expected: dict[str, Any]) -> None:
+    assert data(store, done.version) == expected["data"]
+    for prefix in ("inputs/", "executions/"):
+        assert sorted(ledger_rows(store, prefix)) == expected[prefix], "a key was lost or doubled"
+
+
+# A day is a pure function of its date and its recipe
+
+
+@pytest.mark.parametrize("shards", [1, 3, 16])
+def test_any_number_of_shards_gives_the_same_bytes(day: Day, store: Store, expected, shards: int):
+    assert_as_expected(store, run_day(day, store, shards), expected)
+
+
+def test_a_rerun_publishes_nothing_and_changes_no_byte(day: Day, store: Store):
+    first = run_day(day, store)
+    before = all_objects(store, "")
+    second = run_day(day, store)
+    assert (first.published, second.published) == (True, False)
+    assert second.version == first.version
+    assert all_objects(store, "") == before
+
+
+DATES = ("2026-03-01", "2026-03-02", "2026-03-03")
+
+
+def test_days_in_any_order_see_the_repositories_as_they_were_and_latest_is_the_newest(
+    repositories, store: Store, beside
+):
+    recipe, backwards = tiny_recipe(repositories.urls), beside("backwards")
+    there = {date: run_day(day_of(date, recipe), store).version for date in DATES}
+    back = {date: run_day(day_of(date, recipe), backwards).version for date in reversed(DATES)}
+    assert [names(store, version) for version in there.values()] == [
+        {"double", "shout", "total"},
+        {"double", "shout", "total", "sign"},
+        {"double", "total", "sign"},
+    ]
+    assert there == back
+    for version in there.values():
+        assert data(store, version) == data(backwards, version)
+    assert latest(store) == latest(backwards) == {"version": there["2026-03-03"], "date": "2026-03-03"}
+
+
+def test_a_day_that_brings_nothing_new_publishes_nothing_and_points_at_the_old_version(repositories, store: Store):
+    recipe = tiny_recipe(repositories.urls)
+    third = run_day(day_of("2026-03-03", recipe), store)
+    fourth = run_day(day_of("2026-03-04", recipe), store)
+    assert (fourth.published, fourth.version) == (False, third.version)
+    assert latest(store) == {"version": third.version, "date": "2026-03-04"}
+    assert store.read_json("snapshots/tiny/days/2026-03-04.json")["version"] == third.version
+
+
+def test_code_that_did_not_change_costs_nothing_on_the_next_day(repositories, store: Store):
+    recipe = tiny_recipe(repositories.urls)
+    run_day(day_of("2026-03-01", recipe), store)
+    before = {prefix: set(ledger_rows(store, prefix)) for prefix in ("inputs/", "executions/")}
+    run_day(day_of("2026-03-02", recipe), store)
+    new = set(ledger_rows(store, "inputs/")) - before["inputs/"]
+    assert len(new) == 1, "only `sign` is new"
+    assert {row[0] for row in set(ledger_rows(store, "executions/")) - before["executions/"]} == {new.pop()[0]}
+
+
+# Bad repositories
+
+
+def test_an_unreadable_repository_is_recorded_and_the_others_are_not_lost(repositories, store: Store, tmp_path):
+    missing = (tmp_path / "missing").as_uri()
+    young = repositories.numbers.url
+    recipe = tiny_recipe([*repositories.urls, missing])
+    done = run_day(day_of("2026-03-02", recipe), store)
+    assert names(store, done.version) == {"double", "shout", "total", "sign"}
+    (drop,) = [row for row in done.report["drops"] if row["stage"] == "repositories"]
+    assert (drop["rule"], drop["dropped"]) == ("not_found", 1)
+    rows = store.read_table(day_of("2026-03-02", recipe).table_key("repositories")).to_pylist()
+    assert [row["repository"] for row in rows if row["drop_rule"]] == [missing]
+    assert young in [row["repository"] for row in rows if row["files_key"]]
+
+
+def test_the_report_names_what_was_dropped_and_why(day: Day, store: Store):
+    done = run_day(day, store)
+    rules = {(row["stage"], row["rule"]): row["example"] for row in done.report["drops"]}
+    assert rules["functions", "does_not_parse"].startswith("SyntaxError: Missing parentheses in call to 'print'")
+    assert "same code as file://" in rules["kept", "duplicate"]
+    funnel = {row["stage"]: row["rows"] for row in done.report["funnel"]}
+    assert (funnel["repositories"], funnel["functions"], funnel["kept"], funnel["samples"]) == (2, 5, 4, 4)
+
+
+@pytest.mark.parametrize("rules", [["duplicate", {"license": {"allowed": ["ISC"]}}]])
+def test_a_day_without_samples_says_why_and_publishes_nothing(repositories, store: Store, rules: list[Any]):
+    day = day_of("2026-03-02", tiny_recipe(repositories.urls, rules=rules))
+    with pytest.raises(CheckError, match=r"no function of 2026-03-02 became a sample.*: .*4 license"):
+        run_day(day, store)
+    assert store.keys("snapshots/") == []
+
+
+def test_a_day_before_all_repositories_publishes_nothing(repositories, store: Store):
+    with pytest.raises(CheckError, match=r"no function of 2020-01-01 became a sample.*: 2 no_revision"):
+        run_day(day_of("2020-01-01", tiny_recipe(repositories.urls)), store)
+
+
+# Kills
+
+
+class Killed(BaseException):
+    """Stands for a kill at one place; no `except Exception` catches it."""
+
+
+@pytest.fixture
+def commit_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commit after every answer instead of every few seconds, so that there are many places to die at."""
+    monkeypatch.setattr(write_inputs, "_COMMIT_SECONDS", -1.0)
+    monkeypatch.setattr(execute_inputs, "_COMMIT_SECONDS", -1.0)
+
+
+@pytest.mark.usefixtures("commit_at_once")
+@pytest.mark.parametrize("is_written", [True, False], ids=["after_the_commit", "before_the_commit"])
+@pytest.mark.parametrize("survived", [0, 3, 6])
+def test_a_run_that_dies_at_any_commit_is_finished_by_the_next_one(
+    day: Day, store: Store, expected, monkeypatch: pytest.MonkeyPatch, survived: int, is_written: bool
+):
+    append, calls = Ledger.append, 0
+
+    def dying(self: Ledger, bucket: str, rows: Any) -> int:
+        nonlocal calls
+        calls += 1
+        done = append(self, bucket, rows) if calls <= survived or is_written else 0
+        if calls > survived:
+            raise Killed
+        return done
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Ledger, "append", dying)
+        run_day(day, store)
+    assert calls > survived
+    assert_as_expected(store, run_day(day, store), expected)
+
+
+def forget(store: Store, prefix: str) -> None:
+    for key in store.keys(prefix):
+        store.client.delete_object(Bucket=store.bucket, Key=f"{store.prefix}/{key}")
+
+
+def test_a_publisher_that_dies_at_any_write_leaves_a_snapshot_complete_or_absent(
+    day: Day, store: Store, expected, monkeypatch: pytest.MonkeyPatch
+):
+    run_to_cases(day, store)
+    put, survived, finished = store.client.put_object, 0, False
+
+    def dying(**arguments: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise Killed
+        return put(**arguments)
+
+    while not finished:
+        left = survived
+        with monkeypatch.context() as patch:
+            patch.setattr(store.client, "put_object", dying)
+            try:
+                publish_snapshot(day, store)
+                finished = True
+            except Killed:
+                for key in [key for key in store.keys("snapshots/") if key.endswith("manifest.json")]:
+                    assert data(store, key.split("/")[2]) == expected["data"]
+        done = publish_snapshot(day, store)
+        assert data(store, done.version) == expected["data"]
+        assert latest(store)["version"] == done.version
+        forget(store, "snapshots/")
+        survived += 1
+    assert survived > 6, "it died at the claim, the data, the documents, the manifest, the day and the pointer"
+
+
+VICTIM = """
+import json, sys, boto3
+from botocore.config import Config
+from builders.day_run import day_of, run_to_cases, tiny_recipe
+from case2code import execute_inputs, write_inputs
+from case2code.store import Access, Store
+told = json.loads(sys.stdin.read())
+write_inputs._COMMIT_SECONDS = execute_inputs._COMMIT_SECONDS = -1.0
+client = boto3.client("s3", endpoint_url=told["endpoint"], aws_access_key_id=told["key_id"], region_name="us-east-1",
+                      aws_secret_access_key=told["secret"], config=Config(s3={"addressing_style": "path"}))
+access = Access(told["endpoint"], "us-east-1", told["key_id"], told["secret"])
+run_to_cases(day_of("2026-03-02", tiny_recipe(told["urls"])), Store(client, told["bucket"], told["prefix"], access))
+"""
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("moment", ["files/", "inputs/", "executions/"])
+def test_a_process_killed_in_the_middle_of_a_stage_is_finished_by_the_next_one(
+    repositories, day: Day, store: Store, expected, moment: str
+):
+    told = {"endpoint": store.access.endpoint_url, "key_id": store.access.key_id, "secret": store.access.secret}
+    told |= {"bucket": store.bucket, "prefix": store.prefix, "urls": repositories.urls}
+    victim = subprocess.Popen(
+        [sys.executable, "-c", VICTIM],
+        stdin=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        start_new_session=True,
+    )
+    victim.stdin.write(json.dumps(told).encode())
+    victim.stdin.close()
+    while not store.keys(moment):
+        assert victim.poll() is None, "it ended before it was killed"
+        time.sleep(0.005)
+    victim.send_signal(signal.SIGKILL)
+    assert victim.wait() == -signal.SIGKILL
+    assert not store.exists(day.table_key("cases")), "it was killed too late"
+    assert_as_expected(store, run_day(day, store), expected)
