@@ -100,21 +100,11 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _parts_exist(self) -> "Recipe":
-<<<<<<< HEAD
-        for family, chosen in (("sources", self.sources), ("writers", self.writers)):
-            for part in chosen:
-                model = parts.module(family, part.name).Settings
-                try:
-                    model.model_validate(part.settings)
-                except ValidationError as error:
-                    raise ConfigurationError(f"{family}.{part.name}: {_explain(error, model)}") from None
-=======
         for part in self.sources:
             _checked_settings("sources", part)
         for part in self.writers:
             settings = _checked_settings("writers", part)
             parts.module("writers", part.name).identity(settings)  # reads the writer's prompt, so a wrong one is found
->>>>>>> tests-branch
         for part in self.rules:
             parts.require("filter rule", part.name, parts.SQL / "rules", ".sql")
             expected = database.parameters(parts.text(parts.SQL / "rules", part.name, ".sql"))
@@ -183,21 +173,12 @@ def load_recipe(name_or_path: str) -> Recipe:
         raise ConfigurationError(f"the recipe {path} is wrong: {error}") from None
 
 
-<<<<<<< HEAD
-def _explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """Every mistake in one line: where it is, what was given, what would be right."""
-=======
 def _explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
->>>>>>> tests-branch
     lines = []
     for problem in error.errors():
         place = prefix + ".".join(str(step) for step in problem["loc"])
         if problem["type"] == "extra_forbidden":
-<<<<<<< HEAD
-            lines.append(f"unknown key '{place}'; known here: {_keys_beside(problem['loc'], model)}")
-=======
             lines.append(f"unknown key '{place}'{_keys_beside(problem['loc'], model)}")
->>>>>>> tests-branch
         else:
             message = problem["msg"].removeprefix("Value error, ")
             given = "" if problem["type"] in ("value_error", "missing") else f", not {problem['input']!r}"
@@ -205,15 +186,10 @@ def _explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -
     return "; ".join(lines)
 
 
-<<<<<<< HEAD
-def _keys_beside(place: tuple[int | str, ...], model: type[BaseModel]) -> str:
-    """The keys that are known where an unknown one stands."""
-    inner: Any = model
-=======
 def _keys_beside(place: tuple[int | str, ...], top: type[BaseModel]) -> str:
     """The keys that are known at `place` below the model `top`, as a hint."""
     model: Any = top
->>>>>>> tests-branch
     for step in place[:-1]:
-        inner = inner.model_fields[step].annotation
-    return ", ".join(inner.model_fields)
+        field = model.model_fields.get(step) if model else None
+        model = field.annotation if field and hasattr(field.annotation, "model_fields") else None
+    return f"; known here: {', '.join(model.model_fields)}" if model else ""

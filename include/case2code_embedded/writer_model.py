@@ -60,7 +60,7 @@ def serve(port: int, key: str) -> None:
     import xllamacpp
 
     resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY, _MAX_MEMORY))
-    # One core is left to Airflow, and waiting threads sleep: llama.cpp's spinning ones come to a stand on a busy machine.
+    # One core is left to Airflow, and threads that wait sleep: spinning ones come to a stand on a busy machine.
     threads = max(1, len(os.sched_getaffinity(0)) - 1)
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(weights())
