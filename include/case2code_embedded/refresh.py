@@ -91,7 +91,8 @@ class _Watch:
                 self._told(ended),
                 _seconds(mine),
             )
-            running_words += [f"  {stage}: {word}" for task in running if (word := self._last_word(task))]
+            busy = [task for task in mine if task["state"] in ("running", "up_for_retry")]
+            running_words += [f"  {stage}: {word}" for task in busy if (word := self._last_word(task))]
         return Group(table, *(Text(line[:160], style="dim") for line in running_words[:4]))
 
     def _told(self, ended: list[dict[str, Any]]) -> str:
@@ -113,9 +114,14 @@ class _Watch:
 
     def _last_word(self, task: dict[str, Any]) -> str:
         key = (task["task_id"], task["map_index"])
-        lines = [line for line in self.client.messages(self.run_id, task) if line.startswith(_TELLING)]
-        if lines:
-            self.words[key] = lines[-1]
+        lines = self.client.messages(self.run_id, task)
+        if task["state"] == "up_for_retry":
+            return (
+                f"will be tried again after {next((line for line in reversed(lines) if 'Error' in line), 'a failure')}"
+            )
+        telling = [line for line in lines if line.startswith(_TELLING)]
+        if telling:
+            self.words[key] = telling[-1]
         return self.words.get(key, "")
 
 

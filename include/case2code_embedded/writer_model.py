@@ -60,7 +60,8 @@ def serve(port: int, key: str) -> None:
     import xllamacpp
 
     resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY, _MAX_MEMORY))
-    threads = len(os.sched_getaffinity(0))
+    # One core is left to Airflow, and threads that wait sleep: spinning ones come to a stand on a busy machine.
+    threads = max(1, len(os.sched_getaffinity(0)) - 1)
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(weights())
     parameters.model_alias = {MODEL}
@@ -70,8 +71,9 @@ def serve(port: int, key: str) -> None:
     parameters.ui = False
     parameters.n_parallel = _SLOTS
     parameters.n_ctx = _TOKENS_PER_SLOT * _SLOTS
-    parameters.cpuparams.n_threads = threads
-    parameters.cpuparams_batch.n_threads = threads
+    for cpu in (parameters.cpuparams, parameters.cpuparams_batch):
+        cpu.n_threads = threads
+        cpu.poll = 0
     server = xllamacpp.Server(parameters)
     print(f"{MODEL} on {server.listening_address}", flush=True)
     signal.sigwait({signal.SIGTERM, signal.SIGINT})

@@ -156,7 +156,8 @@ def _git(folder: Path | None, *arguments: str, stdin: bytes = b"") -> bytes:
         raise OutageError(f"git {arguments[0]} took longer than {_TIMEOUT_SECONDS} s") from None
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        message = f"git {arguments[0]}: {said[-1] if said else 'failed'}"
+        telling = [line for line in said if line.startswith(("fatal:", "error:"))] or said or ["failed"]
+        message = f"git {arguments[0]}: {telling[0]}"
         if _OUTAGE.search(done.stderr.decode("utf-8", "replace")):
             raise OutageError(message)
         raise RepositoryError("not_found" if arguments[0] == "clone" else "bad_repository", message)
