@@ -16,6 +16,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with open_stack(tmp_path_factory.mktemp("stack")) as stack:
         start_object_store(stack)
         yield stack
+        stack.children.stop(seconds=1)  # it would take eight to end by itself, and its data is thrown away
 
 
 @pytest.fixture

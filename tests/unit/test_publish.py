@@ -180,14 +180,6 @@ def test_two_publishers_at_once_publish_one_version(day: Day, store: Store):
     assert len(rows(store, first.version)) == 4
 
 
-def test_a_published_snapshot_never_changes(day: Day, recipe: Recipe, store: Store):
-    version = run_day(day, store).version
-    before = {key: store.read_with_tag(key) for key in store.keys(f"snapshots/tiny/{version}/")}
-    run_day(day_of("2026-03-03", recipe), store)
-    run_day(day, store)
-    assert {key: store.read_with_tag(key) for key in before} == before
-
-
 def test_a_failed_check_names_the_check_and_the_sample_and_publishes_nothing(repositories, store: Store):
     # `total` is in both repositories, and nothing drops the second one.
     rules = [rule for rule in ALL_RULES if rule != "duplicate"]
