@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 UV := uv==0.13.8
 PY := .venv/bin/python
-export PYTHONPATH := include
+export PYTHONPATH := $(CURDIR)/include
 
 RECIPE ?= default
 DAY ?=

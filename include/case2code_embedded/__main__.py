@@ -33,7 +33,8 @@ def main() -> int:
     load_dotenv(PROJECT / ".env")
     arguments = _arguments()
     console = Console()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job would ignore it
+        signal.signal(number, signal.default_int_handler)
     try:
         status: int = arguments.call(arguments, console)
     except KeyboardInterrupt:
