@@ -108,9 +108,7 @@ class _Watch:
                 self.counts[key] = counts
             for name, value in self.counts[key].items():
                 added[name] = added.get(name, 0) + value
-        return ", ".join(
-            f"{value:,.4g} {name}" if isinstance(value, float) else f"{value:,} {name}" for name, value in added.items()
-        )
+        return ", ".join(_count(name, value) for name, value in added.items())
 
     def _last_word(self, task: dict[str, Any]) -> str:
         key = (task["task_id"], task["map_index"])
@@ -123,6 +121,10 @@ class _Watch:
         if telling:
             self.words[key] = telling[-1]
         return self.words.get(key, "")
+
+
+def _count(name: str, value: float) -> str:
+    return f"${value:,.2f}" if name == "cost_usd" else f"{value:,.0f} {name.replace('_', ' ')}"
 
 
 # First words of the progress lines that the stages log.
@@ -150,6 +152,7 @@ def show_result(store: Store, recipe_name: str, day: datetime, tasks: list[dict[
     """Print the funnel, why rows were dropped, the snapshot's address, and a query with its answer."""
     report = store.read_json(day_key(recipe_name, f"{day:%Y-%m-%d}"))
     address = store.uri(f"{snapshots_prefix(recipe_name)}/{report['version']}")
+    console.print()
     console.print(_funnel(report))
     requests = sum(
         t["returned"]["counts"]["requests"] for t in tasks if t["task_id"] == "write_inputs" and t["returned"]

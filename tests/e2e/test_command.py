@@ -68,6 +68,17 @@ def test_a_first_run_publishes_and_a_second_finds_nothing_new(home: Path, recipe
     assert "LLM calls of this run: 0" in output
     assert version[1] in output
 
+    readme = Path("README.md").read_text(encoding="utf-8")
+    own, foreign = re.findall(r"```sql\n(.*?)```", readme, re.DOTALL)
+    assert "my-bucket" in foreign
+    date = f"{DAYS[3]:%Y-%m-%d}"
+    own = re.sub(r"s3://case2code/snapshots/default/[0-9a-f-]+/data", f"{version[1]}/data", own)
+    own = re.sub(r"default/days/[0-9-]+\.json", f"command/days/{date}.json", own)
+    status, output = run(home, "duckdb", own)
+    assert status == 0, output
+    for expected in ("MIT", "does_not_parse", "returns_value"):
+        assert expected in output
+
     status, output = run(home, "duckdb", f"SELECT count(*) AS samples FROM read_parquet('{version[1]}/data/*.parquet')")
     assert status == 0, output
     assert re.search(r"│ +[4-6] │", output), output
