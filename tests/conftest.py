@@ -3,11 +3,16 @@
 from collections.abc import Iterator
 from uuid import uuid4
 
+import hypothesis
 import pytest
 
 from case2code.store import Access, Store
 from case2code_embedded.object_store import s3_client, start_object_store
 from case2code_embedded.stack import BUCKET, Stack, open_stack
+
+# A busy machine is slow, which is no fault of an example.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

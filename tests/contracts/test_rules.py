@@ -59,7 +59,7 @@ ROWS = st.lists(FUNCTION, max_size=12).map(
     lambda rows: [row | {"occurrence_id": f"{number:032d}"} for number, row in enumerate(rows)]
 )
 ORDER = st.permutations(list(RULES.values()))
-SOME = settings(max_examples=12, deadline=None)
+SOME = settings(max_examples=12)
 
 
 def verdicts(rows: list[dict[str, Any]], rules: list[Any]) -> dict[str, dict[str, Any]]:

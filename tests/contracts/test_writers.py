@@ -183,7 +183,7 @@ def test_no_more_requests_are_in_flight_than_allowed(endpoint: ChatEndpoint):
     endpoint.answer = slow
     answers, _ = ask(endpoint, functions=12, concurrency=3)
     assert len(answers) == 12
-    assert max(most) == 3
+    assert 1 < max(most) <= 3
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from case2code.extract_functions import extract
+from case2code.extract_functions import canonical_form, extract
 from case2code.records import FUNCTIONS
 
 
@@ -103,6 +103,14 @@ def test_two_bodies_have_one_identity_exactly_where_their_trees_are_equal(a: str
 def test_a_comment_never_changes_the_identity(body: str, comment: str):
     plain = only(f"def f(x):\n    return {body}\n")
     assert only(f"def f(x):  # {comment}\n    return {body}\n")["function_id"] == plain["function_id"]
+
+
+def test_identity_is_the_same_where_a_newer_python_adds_an_empty_field():
+    """As 3.12 did with `type_params`."""
+    older, newer = ast.parse(PLAIN).body[0], ast.parse(PLAIN).body[0]
+    newer._fields = (*newer._fields, "added_list", "added_value")
+    newer.added_list, newer.added_value = [], None
+    assert canonical_form(newer) == canonical_form(older)
 
 
 def test_two_occurrences_of_one_function_share_its_identity_only():

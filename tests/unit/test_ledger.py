@@ -72,7 +72,7 @@ def test_an_appender_that_lost_the_race_takes_the_next_number(store: Store):
     assert identities(slow) == ["a1", "a2", "a3", "a4"]
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     batches=st.lists(st.lists(st.lists(st.integers(0, 9), max_size=4), min_size=1, max_size=3), min_size=2, max_size=6)
 )

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from builders.day_run import day_of, run_day, run_to_cases, tiny_recipe
-from case2code import execute_inputs, write_inputs
+from builders.day_run import day_of, no_client, run_day, run_to_cases, tiny_recipe
+from case2code import execute_inputs, extract_functions, filter_functions, plan_day, scrape_files, write_inputs
 from case2code.day import Day
 from case2code.errors import CheckError
 from case2code.ledger import Ledger
@@ -78,6 +78,19 @@ def assert_as_expected(store: Store, done: Publication, expected: dict[str, Any]
 @pytest.mark.parametrize("shards", [3, 16])
 def test_any_number_of_shards_gives_the_same_bytes(day: Day, store: Store, expected, shards: int):
     assert_as_expected(store, run_day(day, store, shards), expected)
+
+
+def test_a_shard_works_on_its_own_buckets_only(day: Day, store: Store):
+    planned = plan_day.plan_day(day, store, 1)
+    scrape_files.scrape_files(day, planned[0], store)
+    extract_functions.extract_functions(day, planned[0], store)
+    (mine, *others), _ = filter_functions.filter_functions(day, planned, store, 16)
+    assert others
+    for shard in (mine, *others):
+        write_inputs.write_inputs(day, shard, store, no_client)
+    execute_inputs.execute_inputs(day, mine, store)
+    executed = {function_id[0] for function_id, _ in ledger_rows(store, "executions/")}
+    assert executed == {bucket for bucket, _ in mine.members}
 
 
 def test_a_rerun_publishes_nothing_and_changes_no_byte(day: Day, store: Store):
@@ -243,12 +256,19 @@ def test_a_publisher_that_dies_at_any_write_leaves_a_snapshot_complete_or_absent
 
 
 VICTIM = """
-import json, sys, boto3
+import json, sys, time, boto3
 from botocore.config import Config
 from builders.day_run import day_of, run_to_cases, tiny_recipe
 from case2code import execute_inputs, write_inputs
+from case2code.ledger import Ledger
 from case2code.store import Access, Store
 told = json.loads(sys.stdin.read())
+append = Ledger.append
+def slowly(*arguments):  # so that there is time to kill it between two commits
+    done = append(*arguments)
+    time.sleep(0.3)
+    return done
+Ledger.append = slowly
 write_inputs._COMMIT_SECONDS = execute_inputs._COMMIT_SECONDS = -1.0
 client = boto3.client("s3", endpoint_url=told["endpoint"], aws_access_key_id=told["key_id"], region_name="us-east-1",
                       aws_secret_access_key=told["secret"], config=Config(s3={"addressing_style": "path"}))
