@@ -1,11 +1,13 @@
 """What most tests share: a real S3 server, and an empty place on it for each test."""
 
+import os
 from collections.abc import Iterator
 from uuid import uuid4
 
 import hypothesis
 import pytest
 
+from case2code import parts
 from case2code.store import Access, Store
 from case2code_embedded.object_store import s3_client, start_object_store
 from case2code_embedded.stack import BUCKET, Stack, open_stack
@@ -13,6 +15,9 @@ from case2code_embedded.stack import BUCKET, Stack, open_stack
 # A busy machine is slow, which is no fault of an example.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+#: For the processes that tests start; pytest's own `pythonpath` reaches only this one.
+os.environ["PYTHONPATH"] = str(parts.INCLUDE)
 
 
 @pytest.fixture(scope="session")

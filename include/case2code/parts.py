@@ -5,6 +5,7 @@ A source, a writer, a rule or a prompt is one new file; nothing else has to know
 
 from importlib import import_module
 from pathlib import Path
+from string import Template
 from types import ModuleType
 from typing import Final
 
@@ -40,3 +41,15 @@ def text(folder: Path, name: str, suffix: str) -> str:
     """Text of a prompt, a statement or a card, for example `text(PROMPTS, "sample", ".txt")`."""
     kind = {".sql": "statement", ".txt": "prompt", ".md": "card"}[suffix]
     return require(kind, name, folder, suffix).read_text(encoding="utf-8")
+
+
+def prompt(name: str, placeholders: set[str]) -> Template:
+    """A prompt in `include/prompts`. Raises ConfigurationError where it names a placeholder that nothing fills."""
+    template = Template(text(PROMPTS, name, ".txt"))
+    unknown = set(template.get_identifiers()) - placeholders
+    if unknown or not template.is_valid():
+        raise ConfigurationError(
+            f"the prompt '{name}' has the placeholders ${', $'.join(sorted(unknown)) or ' (a lone $; write $$)'}; "
+            f"known are ${', $'.join(sorted(placeholders))}"
+        )
+    return template

@@ -23,6 +23,7 @@ import pyarrow as pa
 from case2code import __version__, database, parts, sandbox, values
 from case2code.day import Day
 from case2code.errors import CheckError
+from case2code.recipe import SAMPLE_PLACEHOLDERS
 from case2code.records import CASES, FILES, REPOSITORIES, SAMPLES
 from case2code.select_cases import open_executions
 from case2code.store import Store, to_json, to_parquet
@@ -61,7 +62,6 @@ def publish_snapshot(day: Day, store: Store) -> Publication:
     ).hexdigest()
     version = _claim(store, day, content)
     folder = f"{snapshots_prefix(day.recipe.name)}/{version}"
-    published = False
     if not store.exists(f"{folder}/manifest.json"):
         for path, data in files.items():
             store.write(f"{folder}/{path}", data)
@@ -69,12 +69,23 @@ def publish_snapshot(day: Day, store: Store) -> Publication:
         manifest = _manifest(day, version, files, report)
         for path, text in _documents(connection, day, manifest).items():
             store.write(f"{folder}/{path}", text.encode())
-        published = store.write_if_absent(f"{folder}/manifest.json", to_json(manifest))
-    store.write_json(day_key(day.recipe.name, day.date), report | {"version": version, "date": day.date})
+        store.write_if_absent(f"{folder}/manifest.json", to_json(manifest))
     _move_latest(store, day, version)
+    # The day's record comes last: until it is there, a publisher that was killed in between has still to say so.
+    published = version.startswith(day.date) and _version_of(day, store) != version
+    store.write_json(day_key(day.recipe.name, day.date), report | {"version": version, "date": day.date})
     verb = "Published" if published else "Nothing new: the content is that of"
     log.info("%s %s, %d samples → %s", verb, version, samples, store.uri(folder))
     return Publication(version, published, samples, report)
+
+
+def _version_of(day: Day, store: Store) -> str | None:
+    """The version that the day's record names, None before there is one."""
+    try:
+        record: dict[str, str] = store.read_json(day_key(day.recipe.name, day.date))
+    except KeyError:
+        return None
+    return record["version"]
 
 
 def snapshots_prefix(name: str) -> str:
@@ -112,7 +123,7 @@ def _data_files(connection: duckdb.DuckDBPyConnection, day: Day) -> Iterator[tup
         "python_version": platform.python_version(),
     }
     samples = database.query(connection, "select/samples", **settings).cast(SAMPLES)
-    template = Template(parts.text(parts.PROMPTS, day.recipe.prompt, ".txt"))
+    template = parts.prompt(day.recipe.prompt, SAMPLE_PLACEHOLDERS)
     prompts = pa.array([_prompt(row, template) for row in samples.to_pylist()], pa.string())
     completions = pa.array([f"```python\n{code}```" for code in samples["code"].to_pylist()], pa.string())
     for name, column in (("prompt", prompts), ("completion", completions)):

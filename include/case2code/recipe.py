@@ -6,7 +6,7 @@ An unknown key, source, writer, rule or prompt is an error that names the value,
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -16,6 +16,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from case2code import database, parts
 from case2code.errors import ConfigurationError
 from case2code.records import FUNCTIONS
+
+#: What `prompt`, the text of a sample, may say.
+SAMPLE_PLACEHOLDERS: Final = {"function_name", "cases"}
 
 
 class Section(BaseModel):
@@ -116,7 +119,9 @@ class Recipe(Section):
         _try_rules(self.rules)
         if len({part.name for part in self.rules}) < len(self.rules):
             raise ValueError("a filter rule is listed twice")
-        parts.require("prompt", self.prompt, parts.PROMPTS, ".txt")
+        if "duplicate" not in {part.name for part in self.rules}:
+            raise ValueError("the rules lack 'duplicate': equal functions would be published twice")
+        parts.prompt(self.prompt, SAMPLE_PLACEHOLDERS)
         return self
 
     @property

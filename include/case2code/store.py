@@ -138,8 +138,11 @@ class Store:
             try:
                 self.client.put_object(Bucket=self.bucket, Key=self._full(key), Body=content, **condition)
             except botocore.exceptions.ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] in (409, 412):
+                status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+                if status == 412:
                     return False
+                if status == 409:  # AWS: another write of this key is under way, and may still fail
+                    raise OutageError(f"{self.uri(key)} is being written by another run") from error
                 raise
         return True
 

@@ -31,7 +31,7 @@ MATTERS: dict[str, dict[str, Any]] = {
     "boundary": {"inputs": 7},
     "llm": {
         "model": "other",
-        "prompt": "sample",
+        "prompt": "another",
         "inputs": 7,
         "temperature": 0.1,
         "seed": 2,
@@ -78,8 +78,14 @@ def test_an_unknown_setting_is_refused(writer: types.ModuleType):
         writer.Settings.model_validate(SETTINGS[name_of(writer)] | {"colour": 1})
 
 
-def test_identity_changes_with_every_setting_that_changes_what_is_written(writer: types.ModuleType):
+def test_identity_changes_with_every_setting_that_changes_what_is_written(
+    writer: types.ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     least = SETTINGS[name_of(writer)]
+    (tmp_path / "write_inputs.txt").write_text("$inputs of $code")
+    (tmp_path / "another.txt").write_text("Other $inputs of $code")
+    monkeypatch.setattr(parts, "PROMPTS", tmp_path)
+    monkeypatch.setattr(parts, "INCLUDE", tmp_path)
     changed = [least | {key: value} for key, value in MATTERS[name_of(writer)].items()]
     identities = {fingerprint(writer.identity(writer.Settings.model_validate(s))) for s in [least, *changed]}
     assert len(identities) == 1 + len(changed)

@@ -116,6 +116,7 @@ def write_recipe(tmp_path_factory: pytest.TempPathFactory, repository: str) -> A
                 "returns_value",
                 "plain_function",
                 "no_undefined_names",
+                "duplicate",
             ],
             "writers": [{"boundary": {"inputs": 24}}, {"llm": {"model": MODEL, "inputs": 3, "max_functions": 4}}],
             "split": {"test_share": 0.0},

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from builders.day_run import ALL_RULES, day_of, run_day, run_to_cases, tiny_recipe
+from builders.day_run import day_of, run_day, run_to_cases, tiny_recipe
 from case2code import database, sandbox
 from case2code.day import Day
 from case2code.errors import CheckError
@@ -181,9 +181,10 @@ def test_two_publishers_at_once_publish_one_version(day: Day, store: Store):
 
 
 def test_a_failed_check_names_the_check_and_the_sample_and_publishes_nothing(repositories, store: Store):
-    # `total` is in both repositories, and nothing drops the second one.
-    rules = [rule for rule in ALL_RULES if rule != "duplicate"]
-    day = day_of("2026-03-02", tiny_recipe(repositories.urls, rules=rules))
+    # `total` is in both repositories, and nothing drops the second one: a recipe that would be refused when it is read.
+    recipe = tiny_recipe(repositories.urls)
+    recipe = recipe.model_copy(update={"rules": tuple(rule for rule in recipe.rules if rule.name != "duplicate")})
+    day = day_of("2026-03-02", recipe)
     with pytest.raises(CheckError, match=r"2 samples fail unique_samples: \w{32} is there 2 times"):
         run_day(day, store)
     visible = ("manifest.json", "latest.json")

@@ -13,7 +13,7 @@ from case2code.recipe import Recipe, load_recipe
 GOOD: dict[str, Any] = {
     "name": "tiny",
     "sources": [{"git": {"urls": ["https://example.org/repo.git"]}}],
-    "rules": ["returns_value"],
+    "rules": ["returns_value", "duplicate"],
     "writers": ["boundary"],
 }
 
@@ -60,6 +60,7 @@ FTP = "ftp://example.org/x"
         ({"rules": [{"license": {"allowed": "MIT"}}]}, "filter rule 'license' cannot work with", "VARCHAR[]"),
         ({"rules": [{"no_imports": {"allowed": [1]}}]}, "filter rule 'no_imports' cannot work with", "[1]"),
         ({"rules": ["duplicate", "duplicate"]}, "a filter rule is listed twice", ""),
+        ({"rules": ["returns_value"]}, "the rules lack 'duplicate'", "would be published twice"),
         ({"rules": [3]}, "rules.0", "not 3"),
         ({"rules": []}, "rules", "at least 1 item"),
         ({"sources": [{"git": {"url": ["x"]}}]}, "unknown key 'sources.git.url'", "known here: urls"),
@@ -131,7 +132,7 @@ def test_a_password_in_a_url_is_refused_and_not_shown(tmp_path: Path):
     "change",
     [
         {"name": "other"},
-        {"rules": ["returns_value", "duplicate"]},
+        {"rules": ["returns_value", "plain_function", "duplicate"]},
         {"rules": ["duplicate", "returns_value"]},
         {"writers": [{"boundary": {"inputs": 3}}]},
         {"select": {"max_cases": 13}},
@@ -144,6 +145,8 @@ def test_the_fingerprint_changes_with_the_content(change: dict[str, Any]):
 
 def test_the_fingerprint_is_that_of_the_meaning_and_survives_storage():
     recipe = Recipe.model_validate(GOOD)
-    written_out = Recipe.model_validate(GOOD | {"select": {"max_cases": 12}, "rules": [{"returns_value": None}]})
+    written_out = Recipe.model_validate(
+        GOOD | {"select": {"max_cases": 12}, "rules": [{"returns_value": None}, "duplicate"]}
+    )
     stored = Recipe.model_validate(recipe.model_dump(mode="json"))
     assert recipe.fingerprint == written_out.fingerprint == stored.fingerprint

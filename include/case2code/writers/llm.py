@@ -46,7 +46,11 @@ class Settings(BaseModel):
 
 def identity(settings: Settings) -> object:
     asked = settings.model_dump(include={"model", "prompt", "inputs", "temperature", "seed", "max_tokens"})
-    return ["llm", REVISION, asked, parts.text(parts.PROMPTS, settings.prompt, ".txt")]
+    return ["llm", REVISION, asked, _template(settings).template]
+
+
+def _template(settings: Settings) -> Template:
+    return parts.prompt(settings.prompt, {"inputs", "function_name", "code"})
 
 
 def origin(settings: Settings) -> str:
@@ -81,9 +85,7 @@ def write(functions: Sequence[Function], settings: Settings, client: openai.Open
 
 
 def _ask(function: Function, settings: Settings, client: openai.OpenAI) -> Written:
-    prompt = Template(parts.text(parts.PROMPTS, settings.prompt, ".txt")).substitute(
-        inputs=settings.inputs, function_name=function.name, code=function.code
-    )
+    prompt = _template(settings).substitute(inputs=settings.inputs, function_name=function.name, code=function.code)
     request: Any = {
         "model": settings.model,
         "messages": [{"role": "user", "content": prompt}],
@@ -102,6 +104,9 @@ def _ask(function: Function, settings: Settings, client: openai.OpenAI) -> Writt
         return Written(function.function_id, (), (_rejected(str(error), "refused", "the endpoint said 400"),))
     if not isinstance(reply, ChatCompletion) or reply.choices is None:  # any JSON object becomes a ChatCompletion
         raise OutageError(f"{client.base_url} did not answer with a chat completion: {str(reply)[:200]!r}")
+    if not reply.model.startswith(settings.model) and settings.model not in _models(client):
+        # llama.cpp answers any name with the model that it has; its inputs must not carry another model's name.
+        raise ConfigurationError(_unknown_model(settings, client))
     text = (reply.choices[0].message.content if reply.choices else None) or ""
     arguments, rejected = read_reply(text[:_MAX_REPLY_CHARS], function)
     tokens_in, tokens_out = (reply.usage.prompt_tokens, reply.usage.completion_tokens) if reply.usage else (0, 0)
@@ -118,7 +123,7 @@ def _explained(error: BaseException, settings: Settings, client: openai.OpenAI) 
                 f"{endpoint} refused the key ({error.status_code}): see the connection openai_default"
             )
         case openai.NotFoundError():
-            return ConfigurationError(f"{endpoint} has no model '{settings.model}'; it has: {_models(client)}")
+            return ConfigurationError(_unknown_model(settings, client))
         case openai.APIStatusError():
             return OutageError(f"{endpoint} answered {error.status_code} after all retries: {error.message}")
         case openai.APIError():
@@ -126,11 +131,16 @@ def _explained(error: BaseException, settings: Settings, client: openai.OpenAI) 
     return error if isinstance(error, Exception) else OutageError(f"writing stopped: {error!r}")
 
 
-def _models(client: openai.OpenAI) -> str:
+def _unknown_model(settings: Settings, client: openai.OpenAI) -> str:
+    known = ", ".join(_models(client)[:20]) or "none that it lists"
+    return f"{client.base_url} has no model '{settings.model}'; it has: {known}"
+
+
+def _models(client: openai.OpenAI) -> list[str]:
     try:
-        return ", ".join(sorted(model.id for model in client.models.list())[:20]) or "none"
+        return sorted(model.id for model in client.models.list())
     except openai.OpenAIError:
-        return "unknown, it does not list them"
+        return []
 
 
 def read_reply(text: str, function: Function) -> tuple[tuple[str, ...], tuple[Rejected, ...]]:

@@ -55,6 +55,15 @@ good AS (
 returned_or_few AS (
     SELECT
         *,
+        -- So many may raise that they stay below their share of what is kept.
+        least(
+            floor($max_cases * $max_raised_share),
+            floor(
+                $max_raised_share / (1.0 - least($max_raised_share, 0.999999))
+                * count(*) FILTER (outcome = 'returned') OVER (PARTITION BY function_id)
+            )
+        ) AS max_raised,
+        count(*) OVER (PARTITION BY function_id) AS found_in_all,
         row_number() OVER (
             PARTITION BY function_id, outcome
             ORDER BY repetition, md5(arguments || value)
@@ -70,7 +79,7 @@ ranked AS (
             ORDER BY repetition, outcome = 'raised', md5(arguments || value)
         ) AS position
     FROM returned_or_few
-    WHERE outcome = 'returned' OR rank_in_outcome <= floor($max_cases * $max_raised_share)
+    WHERE outcome = 'returned' OR rank_in_outcome <= max_raised
 ),
 
 functions_judged AS (
@@ -78,16 +87,13 @@ functions_judged AS (
         function_id,
         least(count(*), $max_cases) AS n_cases,
         CASE
+            WHEN count(*) < $min_cases AND max(found_in_all) >= $min_cases THEN 'mostly_raises'
             WHEN count(*) < $min_cases THEN 'too_few_cases'
             WHEN count(DISTINCT value) FILTER (outcome = 'returned') < 2 THEN 'constant'
             WHEN
                 count(DISTINCT value) < $min_distinct_outputs
                 AND NOT bool_and(value_type = 'bool' OR outcome = 'raised')
                 THEN 'too_few_outputs'
-            WHEN
-                count(*) FILTER (outcome = 'raised' AND position <= $max_cases)
-                > $max_raised_share * least(count(*), $max_cases)
-                THEN 'mostly_raises'
         END AS function_rule,
         count(*) AS found,
         count(DISTINCT value) AS outputs
