@@ -8,7 +8,6 @@ Runs inside the sandbox: nothing but the standard library.
 
 import builtins
 import marshal
-import random
 import sys
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from case2code import values
-from case2code.sandbox import clock, coverage, purity, wire
+from case2code.sandbox import clock, preload, purity, wire
 
 _encode, _parse, _names = values.encode, values.parse, values.NAMES
 _cpu = time.process_time
@@ -79,7 +78,8 @@ class Results:
 class Caller:
     """Made once in the zygote; `run` is called once in each child."""
 
-    def __init__(self, limits: dict[str, Any]) -> None:
+    def __init__(self, limits: dict[str, Any], stored: preload.Stored) -> None:
+        self._stored = stored
         self._max_value_chars: int = limits["max_value_chars"]
         self._max_message_chars: int = limits["max_message_chars"]
         self._max_output_chars: int = limits["max_output_chars"]
@@ -90,7 +90,7 @@ class Caller:
         """All cases of `job` from number `first` on; frames go behind `end`."""
         code, function_name, arguments, (seed, frozen_time, with_coverage) = marshal.loads(job)
         if seed is not None:
-            random.seed(seed)
+            self._stored.random_seed = seed
         if frozen_time is not None:
             clock.state["frozen"] = frozen_time
         sink = _Sink()
@@ -101,7 +101,11 @@ class Caller:
         noticed.clear()
         function, compiled, unusable = self._define(code, function_name)
         at_definition = tuple(noticed)
-        recorder = coverage.recorder(compiled) if with_coverage and compiled else None
+        recorder = None
+        if with_coverage and compiled is not None:
+            from case2code.sandbox import coverage  # loads a disassembler, which the zygote need not carry
+
+            recorder = coverage.recorder(compiled)
         results.defined()
         for text in arguments[first:]:
             if unusable is not None:
@@ -118,7 +122,7 @@ class Caller:
         module = ModuleType("__main__")
         sys.modules["__main__"] = module
         namespace = vars(module)
-        namespace["__builtins__"] = self._builtins.copy()
+        namespace["__builtins__"] = self._builtins  # made in the zygote: a copy here would touch every object in it
         compiled = None
         try:
             try:
@@ -132,7 +136,7 @@ class Caller:
         return _by_keyword(function), compiled, None
 
     def _call(
-        self, function: Callable[..., Any], text: str, sink: _Sink, recorder: coverage.Recorder | None, code: Any
+        self, function: Callable[..., Any], text: str, sink: _Sink, recorder: Any, code: Any
     ) -> tuple[Any, ...]:
         """One case, as the fields of its frame."""
         try:
@@ -176,7 +180,7 @@ class Caller:
             message = f"printed {sink.chars} characters; {self._max_output_chars} is the most"
         if purity.noticed:
             outcome, value, message = wire.IMPURE, None, purity.noticed[0]
-        found = coverage.text(recorder, code) if recorder is not None else None
+        found = recorder.text(code) if recorder is not None else None
         return outcome, _changed(arguments, text), seconds, value, kind, message, found
 
     def _message(self, error: BaseException) -> str | None:

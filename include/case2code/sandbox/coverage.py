@@ -8,25 +8,15 @@ Runs inside the sandbox: nothing but the standard library.
 import dis
 import sys
 from types import CodeType, FrameType
-from typing import Any, Protocol
+from typing import Any
 
 _MONITORING: Any = getattr(sys, "monitoring", None)
 _TOOL = 1  # sys.monitoring.COVERAGE_ID
 
 
-class Recorder(Protocol):
-    """Collects what runs between `start` and `stop`."""
-
-    lines: set[int]
-    branches: set[tuple[int, int]]
-
-    def start(self) -> None: ...
-    def stop(self) -> None: ...
-
-
-def recorder(code: CodeType) -> Recorder:
-    """A recorder for everything that was compiled together with `code`."""
-    return _Monitor(code) if _MONITORING is not None else _Tracer(code)
+def recorder(code: CodeType) -> "Tracer | Monitor":
+    """A recorder for everything that was compiled together with `code`; it collects between its `start` and `stop`."""
+    return Monitor(code) if _MONITORING is not None else Tracer(code)
 
 
 def reachable(code: CodeType) -> tuple[set[int], set[int]]:
@@ -47,19 +37,6 @@ def reachable(code: CodeType) -> tuple[set[int], set[int]]:
     return lines, deciding & lines
 
 
-def text(found: Recorder, code: CodeType) -> str:
-    """'lines;branches;reachable lines;deciding lines' as numbers, for example '2 3;2>3;2 3 5;2'."""
-    lines, deciding = reachable(code)
-    return ";".join(
-        (
-            " ".join(map(str, sorted(found.lines & lines))),
-            " ".join(f"{a}>{b}" for a, b in sorted(found.branches) if a in deciding),
-            " ".join(map(str, sorted(lines))),
-            " ".join(map(str, sorted(deciding))),
-        )
-    )
-
-
 def _inner(code: CodeType) -> list[CodeType]:
     found = [code]
     for constant in code.co_consts:
@@ -77,12 +54,29 @@ def _decides(name: str) -> bool:
     return name.startswith(("POP_JUMP", "FOR_ITER", "JUMP_IF", "INSTRUMENTED_POP_JUMP", "INSTRUMENTED_FOR_ITER"))
 
 
-class _Tracer:
+class _Recorder:
+    def __init__(self) -> None:
+        self.lines: set[int] = set()
+        self.branches: set[tuple[int, int]] = set()
+
+    def text(self, code: CodeType) -> str:
+        """'lines;branches;reachable lines;deciding lines' as numbers, for example '2 3;2>3;2 3 5;2'."""
+        lines, deciding = reachable(code)
+        return ";".join(
+            (
+                " ".join(map(str, sorted(self.lines & lines))),
+                " ".join(f"{a}>{b}" for a, b in sorted(self.branches) if a in deciding),
+                " ".join(map(str, sorted(lines))),
+                " ".join(map(str, sorted(deciding))),
+            )
+        )
+
+
+class Tracer(_Recorder):
     """For interpreters before 3.12. A decision is known by the line that follows it in the same frame."""
 
     def __init__(self, code: CodeType) -> None:
-        self.lines: set[int] = set()
-        self.branches: set[tuple[int, int]] = set()
+        super().__init__()
         self._file = code.co_filename
         self._last: dict[int, int] = {}
 
@@ -109,12 +103,11 @@ class _Tracer:
         return self._step
 
 
-class _Monitor:
+class Monitor(_Recorder):
     """For 3.12 and later: the interpreter reports lines once it is told for which code."""
 
     def __init__(self, code: CodeType) -> None:
-        self.lines: set[int] = set()
-        self.branches: set[tuple[int, int]] = set()
+        super().__init__()
         self._last: dict[CodeType, int] = {}
         events = _MONITORING.events
         self._events = events.LINE | events.PY_RETURN

@@ -21,14 +21,22 @@ from case2code.sandbox.isolation import Isolation, judge
 from case2code.sandbox.programs import Limits, Program
 
 _PACKAGE: Final = Path(__file__).resolve().parent
-#: Stands in for the two packages, whose own files import what a zygote must not carry.
+#: The two packages get stand-ins, because their own files import what a zygote must not carry; so does `typing`, which
+#: is the memory of 25 modules and only there for annotations.
 _BOOTSTRAP: Final = f"""
 import sys, types
+class Annotation:
+    def __getitem__(self, item): return self
+    def __or__(self, other): return self
+    __ror__ = __or__
+typing = sys.modules["typing"] = types.ModuleType("typing")
+typing.__getattr__ = lambda name, annotation=Annotation(): annotation
 for name, path in (("case2code", {str(_PACKAGE.parent)!r}), ("case2code.sandbox", {str(_PACKAGE)!r})):
     package = sys.modules[name] = types.ModuleType(name)
     package.__path__ = [path]
 sys.modules["case2code"].sandbox = package
 from case2code.sandbox import zygote
+del sys.modules["typing"]
 zygote.main()
 """
 _START_SECONDS: Final = 60.0

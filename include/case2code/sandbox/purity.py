@@ -44,8 +44,11 @@ _PREFIXES = {
 noticed: list[str] = []
 
 
-def install() -> None:
-    """Begin to listen. An audit hook cannot be removed, so this is for the zygote alone."""
+def install(stored: frozenset[str]) -> None:
+    """Begin to listen. An audit hook cannot be removed, so this is for the zygote alone.
+
+    `stored` are the modules that can still be loaded.
+    """
     notice = noticed.append
     events, prefixes = _EVENTS.get, _PREFIXES.get
 
@@ -54,7 +57,7 @@ def install() -> None:
         if what is None:
             what = prefixes(event.partition(".")[0])
             if what is None:
-                if event != "import" or arguments[0].startswith("encodings."):
+                if event != "import" or arguments[0] in stored or arguments[0].startswith("encodings."):
                     return
                 what = f"imports {arguments[0]}"
         notice(what)

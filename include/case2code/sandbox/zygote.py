@@ -8,7 +8,6 @@ Runs inside the sandbox: nothing but the standard library. The broker starts it 
 """
 
 import gc
-import importlib.machinery
 import importlib.util
 import marshal
 import mmap
@@ -54,13 +53,9 @@ def _prepare(config: dict[str, Any]) -> tuple["_Zygote", dict[str, str]]:
     if lockdown.attempt("namespaces", without, lockdown.enter_namespaces, report):
         _become_first_process()
     os.environ.clear()
-    sys.path_importer_cache.clear()
-    preload.preload()
-    sys.path[:] = []
-    sys.meta_path[:] = [importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter]
+    stored = preload.preload(config["random_seed"])
     clock.install()
     clock.state["shift"] = config["clock_shift"]
-    sys.modules["random"].seed(config["random_seed"])
     _add_site_builtins()
     job, results = mmap.mmap(-1, wire.MAX_JOB_BYTES), mmap.mmap(-1, wire.RESULT_BYTES)
     os.closerange(1, 1024)
@@ -79,7 +74,8 @@ def _prepare(config: dict[str, Any]) -> tuple["_Zygote", dict[str, str]]:
     lockdown.attempt("limits", without, lambda: lockdown.limit_resources(memory), report)
     missing = "left out on request" if "seccomp" in without else seccomp.supported()
     report["seccomp"] = missing or "on"
-    zygote = _Zygote(config, job, results, report)
+    zygote = _Zygote(config, job, results, report, stored)
+    purity.install(frozenset(stored.places))
     zygote.rehearse()
     return zygote, report
 
@@ -120,11 +116,11 @@ def _private(name: str) -> ModuleType:
 
 
 class _Zygote:
-    def __init__(self, config: dict[str, Any], job: mmap.mmap, results: mmap.mmap, report: dict[str, str]) -> None:
+    def __init__(self, config: dict[str, Any], job: mmap.mmap, results: mmap.mmap, report: dict[str, str], stored: preload.Stored) -> None:
         self._job, self._results = job, results
         self._cpu_seconds: float = config["cpu_seconds"]
         self._wall_seconds: float = config["wall_seconds"]
-        self._caller = _CALLS.Caller(config)
+        self._caller = _CALLS.Caller(config, stored)
         self._filter = seccomp.Filter() if report["seccomp"] == "on" else None
         self._orphans = report["namespaces"] != "on"  # without a pid namespace, children outlive their zygote
         self._bounded = report["limits"] == "on"
@@ -136,7 +132,6 @@ class _Zygote:
         self._spent = 0.0  # CPU seconds of a case that was killed for its time
         self._seen = _NOTHING_SEEN  # frames, and the CPU and wall seconds of the child when they were first seen
         signal.signal(signal.SIGALRM, self._watch)
-        purity.install()
 
     def rehearse(self) -> None:
         """Do once what every child does, then freeze: children share all of it and copy little."""
