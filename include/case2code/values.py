@@ -299,7 +299,7 @@ _READERS: Final[dict[str, Callable[..., Any]]] = {
     "Decimal": _one(str, Decimal),
     "Fraction": Fraction,
 }
-#: What every name in a canonical literal stands for: `eval` with these reads one faster than `parse`, in the sandbox only.
+#: What the names in a canonical literal stand for: `eval` with these is faster than `parse`, inside the sandbox only.
 NAMES: Final[dict[str, Any]] = {
     kind.__name__: kind
     for kind in (

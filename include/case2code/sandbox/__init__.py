@@ -1,7 +1,7 @@
 """The only place where mined code and model code run: never in the caller's process.
 
-`run(programs, limits)` is the whole interface; `Sandbox` is the same for callers that run several times. Behind it stands
-one warm, locked-down interpreter for each core (`zygote`), which forks once for each function.
+`run(programs, limits)` is the whole interface; `Sandbox` is the same for callers that run several times. Behind it
+stands one warm, locked-down interpreter for each core (`zygote`), which forks once for each function.
 """
 
 from collections.abc import Iterable, Iterator

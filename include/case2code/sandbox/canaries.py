@@ -40,7 +40,7 @@ def _execute() -> int:
 ATTEMPTS: dict[str, Callable[[], int]] = {
     "open /etc/passwd": lambda: libc.open(b"/etc/passwd", os.O_RDONLY),
     "open /": lambda: libc.open(b"/", os.O_RDONLY | os.O_DIRECTORY),
-    "make a folder": lambda: libc.mkdir(b"/tmp/case2code-canary", 0o700),  # noqa: S108
+    "make a folder": lambda: libc.mkdir(b"/tmp/case2code-canary", 0o700),
     "read the broker's socket": lambda: libc.recv(0, ctypes.create_string_buffer(1), 1, 0x42),  # peek, do not wait
     "write to the broker": lambda: libc.write(0, b"", 0),
     "IPv4 socket": lambda: libc.socket(_AF_INET, _SOCK_STREAM, 0),

@@ -48,5 +48,5 @@ def decode(data: bytes, most: int) -> list[Frame]:
             break
         covered_bytes = 0 if lengths[3] == wire.NONE else lengths[3]
         payload = b"%d %d %d %d %d " % (outcome, mutates, *lengths[:3]) + data[begin : at - covered_bytes]
-        frames.append(Frame(outcome, bool(mutates), microseconds / 1e6, *texts, payload))
+        frames.append(Frame(outcome, bool(mutates), microseconds / 1e6, value, value_type, message, covered, payload))
     return frames

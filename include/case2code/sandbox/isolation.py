@@ -1,4 +1,4 @@
-"""Which level of isolation a sandbox has reached: found out by doing, from the layers that hold and canaries that failed."""
+"""Which level of isolation a sandbox has reached: found out by doing, from layers that hold and canaries that fail."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -68,7 +68,7 @@ def empty_root() -> None:
     """Make a read-only, empty tmpfs the root of this mount namespace. Raises SystemCallError."""
     system_call("mount", None, b"/", None, _MS_REC | _MS_PRIVATE, None)
     flags = _MS_NOSUID | _MS_NODEV | _MS_NOEXEC
-    system_call("mount", b"tmpfs", b"/tmp", b"tmpfs", flags, b"size=4k,nr_inodes=2,mode=555")  # noqa: S108
+    system_call("mount", b"tmpfs", b"/tmp", b"tmpfs", flags, b"size=4k,nr_inodes=2,mode=555")
     os.chdir("/tmp")  # noqa: S108
     system_call("pivot_root", b".", b".")
     system_call("umount2", b".", _MNT_DETACH)
@@ -105,13 +105,13 @@ def drop_capabilities() -> None:
 
 
 def forbid_new_privileges() -> None:
-    """No program run from here gains rights, and no other process of this user may look inside. Raises SystemCallError."""
+    """No program run from here gains rights, and no process of this user may look inside. Raises SystemCallError."""
     system_call("prctl", _PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     system_call("prctl", _PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def restrict_with_landlock() -> None:
-    """Deny every file, TCP port, abstract socket and signal that this kernel's Landlock knows. Raises SystemCallError."""
+    """Deny every file, TCP port, abstract socket and signal that this Landlock knows. Raises SystemCallError."""
     version = system_call("landlock_create_ruleset", None, 0, _LANDLOCK_VERSION)
     files = (1 << (13 + (version >= 2) + (version >= 3) + (version >= 5))) - 1
     network = 3 if version >= 4 else 0

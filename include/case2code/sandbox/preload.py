@@ -63,7 +63,7 @@ def preload(random_seed: int) -> "Stored":
 class Stored:
     """Finder and loader of modules whose code lies in shared memory.
 
-    `random` is among them: loaded in the zygote, it would seed itself anew after every fork. A child gets `random_seed`.
+    `random` is among them: loaded in the zygote, it would seed itself anew after each fork. It gets `random_seed` here.
     """
 
     def __init__(self, random_seed: int) -> None:
@@ -92,8 +92,8 @@ class Stored:
         os.waitpid(child, 0)
         if isinstance(index, str):
             raise ImportError(f"this interpreter lacks a module for mined code: {index}")
-        self.places, extensions = index
-        return extensions
+        self.places = index[0]
+        return list(index[1])
 
     def _store(self, loaded: set[str]) -> Any:
         for name in (*IMPORTABLE, *_ON_DEMAND):

@@ -118,7 +118,7 @@ class Zygote:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-S", "-s", "-P", "-B", "-W", "ignore", "-c", _BOOTSTRAP],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
@@ -172,7 +172,8 @@ class Zygote:
     @property
     def pid(self) -> int:
         """The process that the broker started: outside of the pid namespace where there is one."""
-        return self._process.pid
+        pid: int = self._process.pid
+        return pid
 
     @property
     def waits_to_send(self) -> bool:

@@ -1,7 +1,7 @@
 """Notices that a call leaves the world of its arguments: its result is then no function of them.
 
-An honest function that opens a file would otherwise be recorded as raising PermissionError, which only the sandbox does.
-The interpreter's audit events tell; hostile code can avoid them, and then spoils its own results only.
+An honest function that opens a file would otherwise be recorded as raising PermissionError, which only the sandbox
+does. The interpreter's audit events tell; hostile code can avoid them, and then spoils its own results only.
 
 Runs inside the sandbox: nothing but the standard library.
 """

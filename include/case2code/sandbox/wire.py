@@ -5,7 +5,7 @@ Runs inside the sandbox: nothing but the standard library.
 
 from struct import Struct
 
-#: Broker to zygote: length of the body, number of cases, whether the body names a canary. The body is for the child alone.
+#: Broker to zygote: length of the body, which is for the child alone; number of cases; whether it names a canary.
 JOB = Struct("<IIB")
 #: Zygote to broker: bytes of frames that follow, number of frames.
 RESULT = Struct("<II")

@@ -1,8 +1,8 @@
 """The warm interpreter behind a sandbox: locks itself down, then forks one child for each function.
 
-A child calls its function case by case. Where a case hangs, crashes or exits, the zygote notes that this case is lost and
-forks again for the next one. It never looks at what mined code produced: a child writes bytes into shared memory, and
-the zygote hands them on and wipes them.
+A child calls its function case by case. Where a case hangs, crashes or exits, the zygote notes that this case is lost
+and forks again for the next one. It never looks at what mined code produced: a child writes bytes into shared memory,
+and the zygote hands them on and wipes them.
 
 Runs inside the sandbox: nothing but the standard library. The broker starts it with its socket as descriptor 0.
 """
@@ -33,7 +33,7 @@ def main() -> NoReturn:
     """Speak with the broker until it hangs up. Never returns."""
     status = 1
     try:
-        zygote, report = _prepare(marshal.loads(_receive(int.from_bytes(_receive(4), "little"))))
+        zygote, report = _prepare(marshal.loads(_receive(int.from_bytes(_receive(4), "little"))))  # noqa: S302
         _send_text(_VALUES.encode(report))
         zygote.serve()
         status = 0
@@ -92,7 +92,6 @@ def _become_first_process() -> None:
 def _add_site_builtins() -> None:
     """`exit` and `quit`, which the interpreter lacks without its site module."""
     import builtins
-
     from _sitebuiltins import Quitter
 
     vars(builtins).update(exit=Quitter("exit", "Ctrl-D"), quit=Quitter("quit", "Ctrl-D"))
@@ -116,7 +115,9 @@ def _private(name: str) -> ModuleType:
 
 
 class _Zygote:
-    def __init__(self, config: dict[str, Any], job: mmap.mmap, results: mmap.mmap, report: dict[str, str], stored: preload.Stored) -> None:
+    def __init__(
+        self, config: dict[str, Any], job: mmap.mmap, results: mmap.mmap, report: dict[str, str], stored: preload.Stored
+    ) -> None:
         self._job, self._results = job, results
         self._cpu_seconds: float = config["cpu_seconds"]
         self._wall_seconds: float = config["wall_seconds"]
@@ -136,11 +137,13 @@ class _Zygote:
     def rehearse(self) -> None:
         """Do once what every child does, then freeze: children share all of it and copy little."""
         body = marshal.dumps((_CALLS.REHEARSAL, "function", _CALLS.REHEARSAL_ARGUMENTS, (None, None, False)))
-        kept = sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, sys.modules["__main__"]
+        kept = {name: vars(sys)[name] for name in ("stdout", "stderr", "__stdout__", "__stderr__")}
+        own = sys.modules["__main__"]
         for _ in range(3):
             self._job[: len(body)] = body
             self._caller.run(memoryview(self._job)[: len(body)], self._results, 0, wire.FRAMES_AT)
-        sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__, sys.modules["__main__"] = kept
+        vars(sys).update(kept)
+        sys.modules["__main__"] = own
         purity.noticed.clear()
         self._wipe()
         gc.collect()
