@@ -9,10 +9,12 @@ from typing import Final
 
 from case2code.sandbox.broker import Sandbox
 from case2code.sandbox.isolation import LEVELS, Isolation
+from case2code.sandbox.preload import IMPORTABLE
 from case2code.sandbox.programs import Coverage, Execution, Limits, Program
 from case2code.sandbox.wire import OUTCOMES
 
 __all__ = [
+    "IMPORTABLE",
     "LEVELS",
     "OUTCOMES",
     "REVISION",
