@@ -205,10 +205,8 @@ def test_recursion_limit_is_that_of_a_plain_interpreter(warm: Sandbox) -> None:
 def test_many_large_results(warm: Sandbox) -> None:
     arguments = [f"{{'x': {i}}}" for i in range(1500)]
     executions = execute(warm, "def f(x): return '\\u20ac' * 3900 + str(x)", *arguments)
-    good = [e for e in executions if e.outcome == "returned"]
-    assert len(good) > 300
-    assert all(e.value == "'" + "€" * 3900 + e.arguments[6:-1] + "'" and e.stable for e in good[:5])
-    assert {e.outcome for e in executions} <= {"returned", "too_large", "crashed"}
+    assert [e.value for e in executions] == ["'" + "€" * 3900 + str(i) + "'" for i in range(1500)]
+    assert all(e.stable for e in executions)
 
 
 # Stability.
@@ -481,21 +479,14 @@ def test_a_killed_interpreter_is_replaced_and_its_jobs_run_again() -> None:
         assert len(opened.pids) == len(before)
 
 
-def test_a_program_that_kills_its_interpreter_twice_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It stands for a hole in the sandbox: nobody knows a program that does it."""
-    with Sandbox(LIMITS) as opened:
-        submit = type(next(iter(opened._zygotes.values()))).submit
-
-        def deadly(zygote: object, job: Job) -> None:
-            submit(zygote, job)  # type: ignore[arg-type]
-            if job.program.program_id == "deadly":
-                os.kill(zygote.pid, signal.SIGKILL)  # type: ignore[attr-defined]
-
-        monkeypatch.setattr("case2code.sandbox.process.Zygote.submit", deadly)
-        good = program("def f(x): return x", "{'x': 1}")
-        results = list(opened.run([good, Program("deadly", good.code, "f", good.arguments), good]))
-    assert [e.outcome for _, (e,) in results] == ["returned", "sandbox_died", "returned"]
-    assert not results[1][1][0].stable
+def test_a_program_that_kills_its_interpreter_twice_is_given_up() -> None:
+    """Nobody knows a program that does it where the layers are on, so they are off."""
+    good = program("def f(x): return x", "{'x': 1}")
+    deadly = program("import os\ndef f(x): os.kill(os.getppid(), 9)", "{'x': 1}")
+    with Sandbox(LIMITS, min_isolation="L0", without=tuple(warm_layers())) as bare:
+        results = list(bare.run([good, deadly, good, good]))
+    assert [e.outcome for _, (e,) in results] == ["returned", "sandbox_died", "returned", "returned"]
+    assert [e.stable for _, (e,) in results] == [True, False, True, True]
 
 
 def test_interpreters_that_keep_dying_are_an_outage(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import select
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Self
 
@@ -35,9 +35,10 @@ _OUTSIDE: Final = {wire.TIMED_OUT, wire.CRASHED, wire.OUT_OF_MEMORY, wire.SANDBO
 
 @dataclass(slots=True, eq=False)
 class _Task:
-    """One program on its way: both runs, and the runs that look for causes where the two disagree."""
+    """A program on its way, or a part of its cases: both runs, and the runs that look for causes where they disagree."""
 
     program: Program
+    is_last: bool
     runs: list[Job]
     causes: dict[str, Job] = field(default_factory=dict)
 
@@ -69,6 +70,9 @@ class Sandbox:
         self._limits, self._without, self._min_isolation = limits, without, min_isolation
         self._workers = workers or len(os.sched_getaffinity(0))
         self._passes = passes
+        # As many as find room where every one of them returns as much as it may, in characters of four bytes.
+        longest = limits.max_value_chars + limits.max_message_chars + wire.MAX_TYPE_CHARS
+        self._cases_per_job = max(1, wire.RESULT_BYTES // (4 * longest + wire.FRAME.size) - 1)
         self._poll = select.poll()
         self._zygotes: dict[int, Zygote] = {}
         self._deaths = 0
@@ -112,6 +116,7 @@ class Sandbox:
         """
         stream = iter(programs)
         tasks: deque[_Task] = deque()
+        found: list[Execution] = []
         waiting: dict[Kind, deque[Job]] = {_FORWARD: deque(), _BACKWARD: deque()}
         exhausted = False
         while True:
@@ -120,15 +125,22 @@ class Sandbox:
                 if program is None:
                     exhausted = True
                     break
-                runs = [Job(program, _FORWARD, with_coverage=with_coverage)]
-                if self._passes == 2:
-                    runs.append(Job(program, _BACKWARD, is_reversed=True))
-                for job in runs:
-                    waiting[job.kind].append(job)
-                tasks.append(_Task(program, runs))
+                for first in range(0, max(len(program.arguments), 1), self._cases_per_job):
+                    rest = program.arguments[first:]
+                    part = replace(program, arguments=rest[: self._cases_per_job])
+                    runs = [Job(part, _FORWARD, with_coverage=with_coverage)]
+                    if self._passes == 2:
+                        runs.append(Job(part, _BACKWARD, is_reversed=True))
+                    for job in runs:
+                        waiting[job.kind].append(job)
+                    whole = len(rest) <= self._cases_per_job
+                    tasks.append(_Task(program if whole else part, whole, runs))
             while tasks and tasks[0].is_done and (tasks[0].causes or not self._investigate(tasks[0])):
                 task = tasks.popleft()
-                yield task.program, self._executions(task)
+                found += self._executions(task)
+                if task.is_last:
+                    yield task.program, found
+                    found = []
             if exhausted and not tasks:
                 return
             self._feed(waiting)
@@ -203,7 +215,7 @@ class Sandbox:
             (isolation,) = self._start([_TWIN])
             isolation.require(self._min_isolation)
         day, another_day = _FROZEN_TIMES
-        program = task.program
+        program = task.runs[0].program
         task.causes = {
             "baseline": Job(program, _FORWARD, frozen_time=day),
             "again": Job(program, _FORWARD, frozen_time=day),
@@ -232,8 +244,8 @@ class Sandbox:
         frames = task.runs[0].frames or []
         others = task.runs[-1].frames or []
         executions = []
-        for case, (arguments, frame) in enumerate(zip(task.program.arguments, frames, strict=True)):
-            stable = self._passes > 1 and not self._differ(frame, others[case])
+        for case, (arguments, frame) in enumerate(zip(task.runs[0].program.arguments, frames, strict=True)):
+            stable = self._passes > 1 and frame.outcome != wire.SANDBOX_DIED and not self._differ(frame, others[case])
             cause = None if stable or self._passes < 2 else self._cause(task, case)
             executions.append(self._execution(arguments, frame, stable, cause))
         return executions

@@ -7,6 +7,7 @@ Runs inside the sandbox: nothing but the standard library.
 
 import datetime
 import gc
+import sys
 import time
 from collections.abc import Callable
 from ctypes import py_object, pythonapi
@@ -50,6 +51,13 @@ def install() -> None:
         "asctime": lambda parts=None, /: ascii_time(local(now()) if parts is None else parts),
         "strftime": lambda form, parts=None, /: formatted(form, local(now()) if parts is None else parts),
     }
+    sleep = time.sleep
+
+    def audited_sleep(seconds: float, /) -> None:
+        sys.audit("time.sleep", seconds)  # the interpreter does so itself from Python 3.13 on
+        sleep(seconds)
+
+    replacements["sleep"] = audited_sleep
     for name in ("monotonic", "perf_counter", "process_time", "thread_time"):
         replacements[name] = stoppable(getattr(time, name), 1)
         replacements[f"{name}_ns"] = stoppable(getattr(time, f"{name}_ns"), _BILLION)

@@ -27,17 +27,18 @@ _LOADED = (
     "bisect", "collections.abc", "copy", "datetime", "decimal", "fractions", "functools", "heapq", "itertools", "math",
     "operator", "re", "string", "time", "_sitebuiltins",
 )  # fmt: skip
-# What the modules above, str.encode() and the interpreter itself import only when they are used.
-_ON_DEMAND = (
+#: What the modules above, str.encode() and the interpreter itself import only when they are used.
+ON_DEMAND = (
     "_strptime", "copyreg", "encodings.ascii", "encodings.base64_codec", "encodings.cp1252", "encodings.cp437",
     "encodings.hex_codec", "encodings.idna", "encodings.iso8859_1", "encodings.latin_1", "encodings.punycode",
     "encodings.raw_unicode_escape", "encodings.rot_13", "encodings.unicode_escape", "encodings.utf_16",
     "encodings.utf_16_be", "encodings.utf_16_le", "encodings.utf_32", "encodings.utf_7", "encodings.utf_8_sig",
-    "html.entities", "linecache", "locale", "traceback", "case2code.sandbox.coverage",
+    "html.entities", "linecache", "locale", "traceback",
 )  # fmt: skip
 # Large libraries, and ways out of the process, that the modules above can do without.
 _LEFT_OUT = ("_hashlib", "_posixsubprocess", "_ssl", "_uuid", "fcntl")
 
+_COVERAGE = "case2code.sandbox.coverage"
 _STORE_BYTES = 16 << 20
 
 
@@ -96,7 +97,7 @@ class Stored:
         return list(index[1])
 
     def _store(self, loaded: set[str]) -> Any:
-        for name in (*IMPORTABLE, *_ON_DEMAND):
+        for name in (*IMPORTABLE, *ON_DEMAND, _COVERAGE):
             importlib.import_module(name)
         places, extensions, end = {}, [], 0
         for name, module in list(sys.modules.items()):

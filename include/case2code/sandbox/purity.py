@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from case2code.sandbox.preload import IMPORTABLE
+from case2code.sandbox.preload import IMPORTABLE, ON_DEMAND
 
 _EVENTS = {
     "builtins.breakpoint": "calls breakpoint()",
@@ -47,17 +47,18 @@ noticed: list[str] = []
 def install(stored: frozenset[str]) -> None:
     """Begin to listen. An audit hook cannot be removed, so this is for the zygote alone.
 
-    `stored` are the modules that can still be loaded.
+    `stored` are the modules that the library may still load for itself.
     """
     notice = noticed.append
     events, prefixes = _EVENTS.get, _PREFIXES.get
+    loadable = stored | frozenset(sys.builtin_module_names)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         what = events(event)
         if what is None:
             what = prefixes(event.partition(".")[0])
             if what is None:
-                if event != "import" or arguments[0] in stored or arguments[0].startswith("encodings."):
+                if event != "import" or arguments[0] in loadable or arguments[0].startswith("encodings."):
                     return
                 what = f"imports {arguments[0]}"
         notice(what)
@@ -68,7 +69,8 @@ def install(stored: frozenset[str]) -> None:
 def watched(original: Callable[..., Any]) -> Callable[..., Any]:
     """`__import__` for mined code: notices every module that it may not have, loaded or not."""
     notice = noticed.append
-    importable = frozenset(IMPORTABLE)
+    # The library's C code imports by the builtins of whoever calls it.
+    importable = frozenset(IMPORTABLE + ON_DEMAND)
 
     def __import__(name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0) -> Any:
         if level or name.partition(".")[0] not in importable:
