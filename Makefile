@@ -12,8 +12,9 @@ DAY ?=
 SQL ?=
 ARGS ?=
 TESTS ?= tests
+NAME ?=
 
-.PHONY: help run up duckdb airflow test lint lock clean
+.PHONY: help run up duckdb airflow test bench lint lock clean
 help: ## Show this list
 	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## */  make \1\t/' | expand -t 26
 
@@ -31,6 +32,10 @@ airflow: .venv/installed ## Run an airflow command against the stack of `make up
 
 test: .venv/installed ## Run all tests, the end-to-end ones on the embedded stack too  [TESTS=tests/unit]
 	@$(PY) -m pytest $(TESTS)
+
+bench: .venv/installed ## Run all benchmarks, or one  [NAME=sandbox]
+	@for bench in $(if $(NAME),tests/benchmarks/bench_$(NAME).py,tests/benchmarks/bench_*.py); do \
+	  name=$$(basename $$bench .py); PYTHONPATH=include:. $(PY) -m tests.benchmarks.$$name; done
 
 lint: .venv/installed ## ruff, mypy, import-linter, sqlfluff
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

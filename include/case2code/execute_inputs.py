@@ -6,7 +6,6 @@ The ledger is keyed by function, arguments and everything that may change a resu
 import logging
 import platform
 import time
-from dataclasses import asdict
 from typing import Any, Final
 
 import duckdb
@@ -26,32 +25,52 @@ _COMMIT_SECONDS: Final = 10.0
 
 
 def executions_ledger(store: Store, limits: Execute) -> Ledger:
-    """The ledger of this executor: sandbox, limits and Python version are in the name."""
-    identity = [sandbox.REVISION, sandbox.ISOLATION, platform.python_version(), limits.model_dump(mode="json")]
+    """The ledger of this executor: sandbox, limits and Python version are in the name.
+
+    The level of isolation is not: it says who is safe, not what a function does. Every row has its own.
+    """
+    identity = [sandbox.REVISION, platform.python_version(), limits.model_dump(mode="json", exclude={"min_isolation"})]
     return Ledger(store, f"executions/{fingerprint(identity)}", EXECUTIONS, ["function_id", "arguments"])
 
 
 def execute_inputs(day: Day, shard: Shard, store: Store) -> dict[str, int]:
     """Run what the ledger misses for the shard's buckets; returns counts.
 
-    Raises OutageError where S3 or the sandbox fails; what a function does is a row.
+    Raises OutageError where S3 or the sandbox fails, ConfigurationError where the machine offers less isolation than
+    the recipe asks for; what a function does is a row.
     """
-    ledger = executions_ledger(store, day.recipe.execute)
+    settings = day.recipe.execute
+    ledger = executions_ledger(store, settings)
     programs = _missing(day, shard, store, ledger)
-    limits = sandbox.Limits(**day.recipe.execute.model_dump())
-    counts = {"programs": 0, "executions": 0}
+    counts = {"programs": 0, "executions": 0, "sandbox_died": 0}
+    if not programs:
+        log.info("Executed 0 functions: nothing is new in %s", store.uri(ledger.prefix))
+        return counts
+    limits = sandbox.Limits(**settings.model_dump(exclude={"min_isolation"}))
     rows: list[dict[str, Any]] = []
     last = time.monotonic()
-    for program, executions in sandbox.run(programs, limits):
-        rows += [_row(program.program_id, execution) for execution in executions]
-        counts["programs"] += 1
-        counts["executions"] += len(executions)
-        if time.monotonic() - last > _COMMIT_SECONDS:
-            _commit(ledger, rows)
-            log.info("Executed %d of %d functions, %d cases", counts["programs"], len(programs), counts["executions"])
-            rows, last = [], time.monotonic()
-    _commit(ledger, rows)
-    log.info("Executed %d functions, %d cases → %s", len(programs), counts["executions"], store.uri(ledger.prefix))
+    with sandbox.Sandbox(limits, min_isolation=settings.min_isolation) as interpreters:
+        for program, executions in interpreters.run(programs):
+            # An outage of the sandbox is no result: such a function is run again another time.
+            known = [execution for execution in executions if execution.outcome != "sandbox_died"]
+            rows += [_row(program.program_id, execution, interpreters.isolation) for execution in known]
+            counts["programs"] += 1
+            counts["executions"] += len(known)
+            counts["sandbox_died"] += len(executions) - len(known)
+            if time.monotonic() - last > _COMMIT_SECONDS:
+                _commit(ledger, rows)
+                log.info(
+                    "Executed %d of %d functions, %d cases", counts["programs"], len(programs), counts["executions"]
+                )
+                rows, last = [], time.monotonic()
+        _commit(ledger, rows)
+        log.info(
+            "Executed %d functions, %d cases at isolation %s (%s) → %s",
+            *(len(programs), counts["executions"], interpreters.isolation.level),
+            *(interpreters.isolation.canaries_contained, store.uri(ledger.prefix)),
+        )
+    if counts["sandbox_died"]:
+        log.warning("Left out %d cases: the sandbox died twice with their functions", counts["sandbox_died"])
     return counts
 
 
@@ -73,9 +92,23 @@ def open_inputs(connection: duckdb.DuckDBPyConnection, day: Day, store: Store, b
     database.view(connection, "inputs", store, keys, INPUTS)
 
 
-def _row(function_id: str, execution: sandbox.Execution) -> dict[str, Any]:
-    shared = {"isolation": sandbox.ISOLATION, "python_version": platform.python_version()}
-    return {"function_id": function_id} | asdict(execution) | shared
+def _row(function_id: str, execution: sandbox.Execution, isolation: sandbox.Isolation) -> dict[str, Any]:
+    return {
+        "function_id": function_id,
+        "arguments": execution.arguments,
+        "outcome": execution.outcome,
+        "value": execution.value,
+        "value_type": execution.value_type,
+        "message": execution.message,
+        "stable": execution.stable,
+        "instability": execution.instability,
+        "mutates_arguments": execution.mutates_arguments,
+        "cpu_seconds": execution.cpu_seconds,
+        "isolation": isolation.level,
+        "isolation_layers": list(isolation.layers_on),
+        "canaries": isolation.canaries_contained,
+        "python_version": platform.python_version(),
+    }
 
 
 def _commit(ledger: Ledger, rows: list[dict[str, Any]]) -> None:

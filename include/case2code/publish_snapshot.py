@@ -20,7 +20,7 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from case2code import __version__, database, parts, sandbox, values
+from case2code import __version__, database, parts, values
 from case2code.day import Day
 from case2code.errors import CheckError
 from case2code.recipe import SAMPLE_PLACEHOLDERS
@@ -52,7 +52,7 @@ def publish_snapshot(day: Day, store: Store) -> Publication:
     connection = database.connect(store)
     open_day(connection, day, store)
     report = _report(connection)
-    files = {path: to_parquet(table) for path, table in _data_files(connection, day)}
+    files = {path: to_parquet(table) for path, table in _data_files(connection, day, _weakest_isolation(report))}
     samples = sum(row["rows"] for row in report["funnel"] if row["stage"] == "samples")
     if not files:
         top = ", ".join(f"{row['dropped']} {row['rule']}" for row in report["drops"][-3:])
@@ -114,12 +114,20 @@ def open_day(connection: duckdb.DuckDBPyConnection, day: Day, store: Store) -> N
 
 
 def _report(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    return {name: database.query(connection, f"report/{name}").to_pylist() for name in ("funnel", "drops", "cost")}
+    names = ("funnel", "drops", "cost", "isolation_runs")
+    return {name: database.query(connection, f"report/{name}").to_pylist() for name in names}
 
 
-def _data_files(connection: duckdb.DuckDBPyConnection, day: Day) -> Iterator[tuple[str, pa.Table]]:
+def _weakest_isolation(report: dict[str, Any]) -> str | None:
+    """The level that holds for all executions of the day; None where there is none."""
+    return next((row["isolation"] for row in report["isolation_runs"]), None)
+
+
+def _data_files(
+    connection: duckdb.DuckDBPyConnection, day: Day, isolation: str | None
+) -> Iterator[tuple[str, pa.Table]]:
     settings = day.recipe.split.model_dump() | {
-        "isolation": sandbox.ISOLATION,
+        "isolation": isolation,
         "python_version": platform.python_version(),
     }
     samples = database.query(connection, "select/samples", **settings).cast(SAMPLES)
@@ -188,7 +196,7 @@ def _manifest(day: Day, version: str, files: dict[str, bytes], report: dict[str,
         "case2code": __version__,
         "git_commit": _git_commit(),
         "python_version": platform.python_version(),
-        "isolation": sandbox.ISOLATION,
+        "isolation": _weakest_isolation(report),
         "files": [{"path": path, "bytes": len(data), "sha256": _sha256(data)} for path, data in sorted(files.items())],
         **report,
     }

@@ -6,7 +6,7 @@ An unknown key, source, writer, rule or prompt is an error that names the value,
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import duckdb
 import pyarrow as pa
@@ -56,11 +56,17 @@ class Scrape(Section):
 
 
 class Execute(Section):
-    """Limits of one call in the sandbox."""
+    """Limits of one call in the sandbox, and how isolated it has to be."""
 
     cpu_seconds: float = Field(1.0, gt=0, le=60, description="CPU time of one call")
     memory_mb: int = Field(512, ge=64, description="address space beyond the interpreter's own")
-    max_value_chars: int = Field(4_000, ge=16, description="a longer output is too_large")
+    max_value_chars: int = Field(4_000, ge=16, le=200_000, description="a longer output is too_large")
+    max_output_chars: int = Field(100_000, ge=0, description="a call that prints more is too_large")
+    max_message_chars: int = Field(300, ge=16, le=4_000, description="the text of an exception is cut to this")
+    max_depth: int = Field(1_000, ge=50, le=5_000, description="calls inside each other, before RecursionError")
+    min_isolation: Literal["L0", "L1", "L2", "L3"] = Field(
+        "L2", description="L3: namespaces and all of L2; L2: no files, network or processes; the sandbox refuses below"
+    )
 
 
 class Select(Section):

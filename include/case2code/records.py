@@ -117,9 +117,12 @@ EXECUTIONS: Final = pa.schema(
         ("value_type", pa.string()),
         ("message", pa.string()),
         ("stable", pa.bool_()),
+        ("instability", pa.string()),
         ("mutates_arguments", pa.bool_()),
         ("cpu_seconds", pa.float64()),
         ("isolation", pa.string()),
+        ("isolation_layers", _TEXTS),
+        ("canaries", pa.string()),
         ("python_version", pa.string()),
     ]
 )

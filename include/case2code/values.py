@@ -299,6 +299,14 @@ _READERS: Final[dict[str, Callable[..., Any]]] = {
     "Decimal": _one(str, Decimal),
     "Fraction": Fraction,
 }
+#: What the names in a canonical literal stand for: `eval` with these is faster than `parse`, inside the sandbox only.
+NAMES: Final[dict[str, Any]] = {
+    kind.__name__: kind
+    for kind in (
+        *(bool, bytearray, complex, dict, float, frozenset, int, list, range, set, str, tuple),
+        *(Counter, Decimal, Fraction, OrderedDict, defaultdict, deque),
+    )
+} | {"datetime": datetime, "__builtins__": {}}
 _DATETIME_READERS: Final[dict[str, Callable[..., Any]]] = {
     "date": datetime.date,
     "datetime": datetime.datetime,

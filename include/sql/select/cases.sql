@@ -132,6 +132,7 @@ SELECT
         WHEN rule = 'surplus' THEN 'the sample has enough cases, or enough that raise'
         WHEN judged.case_rule = 'too_long'
             THEN length(judged.arguments) || ' and ' || length(judged.value) || ' characters'
+        WHEN judged.case_rule = 'unstable' THEN 'the value depends on: ' || coalesce(judged.instability, 'unknown')
         WHEN judged.case_rule IS NOT NULL THEN coalesce(judged.value || ': ', '') || coalesce(judged.message, rule)
         ELSE functions_judged.found || ' cases with ' || functions_judged.outputs || ' distinct outputs'
     END AS reason

@@ -1,0 +1,136 @@
+"""Which lines and branches of a function a call reaches: sys.monitoring where the interpreter has it, else a tracer.
+
+A branch is a pair of line numbers: a line that decides something, and the line that came next.
+
+Runs inside the sandbox: nothing but the standard library.
+"""
+
+import dis
+import sys
+from types import CodeType, FrameType
+from typing import Any
+
+_MONITORING: Any = getattr(sys, "monitoring", None)
+_TOOL = 1  # sys.monitoring.COVERAGE_ID
+
+
+def recorder(code: CodeType) -> "Tracer | Monitor":
+    """A recorder for everything that was compiled together with `code`; it collects between its `start` and `stop`."""
+    return Monitor(code) if _MONITORING is not None else Tracer(code)
+
+
+def reachable(code: CodeType) -> tuple[set[int], set[int]]:
+    """Lines of all functions in `code` that can run, and those of them that decide where to go."""
+    lines: set[int] = set()
+    deciding: set[int] = set()
+    for inner in _inner(code):
+        if inner is code:  # the definitions themselves are no part of a call
+            continue
+        first = inner.co_firstlineno
+        own = {line for _, _, line in inner.co_lines() if line}
+        lines |= own - {first} if len(own) > 1 else own
+        line = first
+        for instruction in dis.get_instructions(inner):
+            line = _line(instruction, line)
+            if instruction.opcode in dis.hasjrel + dis.hasjabs and _decides(instruction.opname):
+                deciding.add(line)
+    return lines, deciding & lines
+
+
+def _inner(code: CodeType) -> list[CodeType]:
+    found = [code]
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found += _inner(constant)
+    return found
+
+
+def _line(instruction: Any, line: int) -> int:
+    position = instruction.positions
+    return position.lineno if position is not None and position.lineno else line
+
+
+def _decides(name: str) -> bool:
+    return name.startswith(("POP_JUMP", "FOR_ITER", "JUMP_IF", "INSTRUMENTED_POP_JUMP", "INSTRUMENTED_FOR_ITER"))
+
+
+class _Recorder:
+    def __init__(self) -> None:
+        self.lines: set[int] = set()
+        self.branches: set[tuple[int, int]] = set()
+
+    def text(self, code: CodeType) -> str:
+        """'lines;branches;reachable lines;deciding lines' as numbers, for example '2 3;2>3;2 3 5;2'."""
+        lines, deciding = reachable(code)
+        return ";".join(
+            (
+                " ".join(map(str, sorted(self.lines & lines))),
+                " ".join(f"{a}>{b}" for a, b in sorted(self.branches) if a in deciding),
+                " ".join(map(str, sorted(lines))),
+                " ".join(map(str, sorted(deciding))),
+            )
+        )
+
+
+class Tracer(_Recorder):
+    """For interpreters before 3.12. A decision is known by the line that follows it in the same frame."""
+
+    def __init__(self, code: CodeType) -> None:
+        super().__init__()
+        self._file = code.co_filename
+        self._last: dict[int, int] = {}
+
+    def start(self) -> None:
+        self.lines, self.branches, self._last = set(), set(), {}
+        sys.settrace(self._enter)
+
+    def stop(self) -> None:
+        sys.settrace(None)
+
+    def _enter(self, frame: FrameType, event: str, argument: object) -> Any:
+        return self._step if frame.f_code.co_filename == self._file else None
+
+    def _step(self, frame: FrameType, event: str, argument: object) -> Any:
+        key = id(frame)
+        if event == "line":
+            line = frame.f_lineno
+            self.lines.add(line)
+            if key in self._last:
+                self.branches.add((self._last[key], line))
+            self._last[key] = line
+        elif event == "return" and key in self._last:
+            self.branches.add((self._last.pop(key), 0))  # 0 is the way out
+        return self._step
+
+
+class Monitor(_Recorder):
+    """For 3.12 and later: the interpreter reports lines once it is told for which code."""
+
+    def __init__(self, code: CodeType) -> None:
+        super().__init__()
+        self._last: dict[CodeType, int] = {}
+        events = _MONITORING.events
+        self._events = events.LINE | events.PY_RETURN
+        _MONITORING.use_tool_id(_TOOL, "case2code")
+        _MONITORING.register_callback(_TOOL, events.LINE, self._at_line)
+        _MONITORING.register_callback(_TOOL, events.PY_RETURN, self._at_return)
+        self._codes = _inner(code)
+
+    def start(self) -> None:
+        self.lines, self.branches, self._last = set(), set(), {}
+        for code in self._codes:
+            _MONITORING.set_local_events(_TOOL, code, self._events)
+
+    def stop(self) -> None:
+        for code in self._codes:
+            _MONITORING.set_local_events(_TOOL, code, 0)
+
+    def _at_line(self, code: CodeType, line: int) -> None:
+        self.lines.add(line)
+        if code in self._last:
+            self.branches.add((self._last[code], line))
+        self._last[code] = line
+
+    def _at_return(self, code: CodeType, offset: int, value: object) -> None:
+        if code in self._last:
+            self.branches.add((self._last.pop(code), 0))

@@ -1,0 +1,10 @@
+-- How isolated the code of a day's cases ran, the weakest level first: its layers, and what became of the canaries.
+SELECT
+    executions.isolation,
+    executions.isolation_layers AS layers,
+    executions.canaries,
+    count(*) AS executions
+FROM executions
+SEMI JOIN cases USING (function_id, arguments)
+GROUP BY ALL
+ORDER BY executions.isolation, executions.canaries
