@@ -125,7 +125,10 @@ SELECT
     CASE WHEN kept THEN ranked.position END AS position,
     CASE
         WHEN kept THEN NULL
-        ELSE coalesce(judged.case_rule, functions_judged.function_rule, 'surplus')
+        WHEN judged.case_rule IS NOT NULL THEN judged.case_rule
+        -- No case of the function was left over: all of them raise.
+        WHEN functions_judged.function_id IS NULL THEN 'mostly_raises'
+        ELSE coalesce(functions_judged.function_rule, 'surplus')
     END AS rule,
     CASE
         WHEN rule IS NULL THEN NULL
@@ -134,7 +137,9 @@ SELECT
             THEN length(judged.arguments) || ' and ' || length(judged.value) || ' characters'
         WHEN judged.case_rule = 'unstable' THEN 'the value depends on: ' || coalesce(judged.instability, 'unknown')
         WHEN judged.case_rule IS NOT NULL THEN coalesce(judged.value || ': ', '') || coalesce(judged.message, rule)
-        ELSE functions_judged.found || ' cases with ' || functions_judged.outputs || ' distinct outputs'
+        ELSE
+            coalesce(functions_judged.found, 0) || ' cases with '
+            || coalesce(functions_judged.outputs, 0) || ' distinct outputs'
     END AS reason
 FROM judged
 LEFT JOIN ranked USING (function_id, arguments)
