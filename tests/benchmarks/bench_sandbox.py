@@ -7,6 +7,7 @@ The peers compute the same thing as one pass of the sandbox does, with text (`re
 the name, except bwrap. `floor` is a warm interpreter with the sandbox's modules that forks, does nothing and waits.
 """
 
+import io
 import json
 import multiprocessing
 import os
@@ -18,6 +19,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
+from multiprocessing.connection import Connection
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 from case2code.sandbox import Limits, Program, Sandbox
@@ -95,60 +99,54 @@ def script_seconds(programs: list[Program], prefix: tuple[str, ...] = ()) -> flo
             return (time.perf_counter() - started) / len(paths)
 
 
-def _guarded(program: Program, results: "multiprocessing.connection.Connection") -> None:  # type: ignore[name-defined]
-    """The child of HumanEval's `check_correctness` and EvalPlus' `untrusted_check`: a guard that patches, a timer."""
+def _guarded(program: Program, results: Connection, progress: "Synchronized[int]", stat: "Synchronized[int]") -> None:
+    """EvalPlus' `unsafe_execute`: a folder, a guard that patches modules, captured output and a timer for each case."""
     import builtins
     import faulthandler
-    import io
     import resource
     import signal
-    from contextlib import redirect_stderr, redirect_stdout
-
-    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-    resource.setrlimit(resource.RLIMIT_DATA, (4 << 30, 4 << 30))
-    faulthandler.disable()
-    builtins.exit = builtins.quit = None  # type: ignore[assignment]
-    os.environ["OMP_NUM_THREADS"] = "1"
-    for name in (
-        *("kill", "system", "putenv", "remove", "removedirs", "rmdir", "fchdir", "setuid", "fork", "forkpty", "killpg"),
-        *(
-            "rename",
-            "renames",
-            "truncate",
-            "replace",
-            "unlink",
-            "fchmod",
-            "fchown",
-            "chmod",
-            "chown",
-            "chroot",
-            "lchown",
-        ),
-    ):
-        setattr(os, name, None)
-    shutil.rmtree = shutil.move = shutil.chown = None  # type: ignore[assignment]
-    subprocess.Popen = None  # type: ignore[assignment,misc]
-    for module in ("ipdb", "joblib", "psutil", "tkinter"):
-        sys.modules[module] = None  # type: ignore[assignment]
 
     def expire(number: int, frame: object) -> None:
         raise TimeoutError
 
-    signal.signal(signal.SIGALRM, expire)
-    found = []
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    with tempfile.TemporaryDirectory() as folder:
+        kept = shutil.rmtree, os.rmdir, os.chdir, os.getcwd(), os.unlink
+        os.chdir(folder)
+        for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+            resource.setrlimit(kind, (4 << 30, 4 << 30))
+        faulthandler.disable()
+        builtins.exit = builtins.quit = None  # type: ignore[assignment]
+        os.environ["OMP_NUM_THREADS"] = "1"
+        for name in (
+            *("kill", "system", "putenv", "remove", "removedirs", "rmdir", "fchdir", "setuid", "fork", "forkpty"),
+            *("killpg", "rename", "renames", "truncate", "replace", "unlink", "fchmod", "fchown", "chmod", "chown"),
+            *("chroot", "lchown", "getcwd", "chdir"),
+        ):
+            setattr(os, name, None)
+        shutil.rmtree = shutil.move = shutil.chown = None  # type: ignore[assignment]
+        subprocess.Popen = None  # type: ignore[assignment,misc]
+        for module in ("ipdb", "joblib", "psutil", "tkinter"):
+            sys.modules[module] = None  # type: ignore[assignment]
+        found = []
         namespace: dict[str, object] = {}
-        exec(program.code, namespace)
-        function = namespace[program.function_name]
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            exec(program.code, namespace)
+            function = namespace[program.function_name]
         for arguments in program.arguments:
+            signal.signal(signal.SIGALRM, expire)
             signal.setitimer(signal.ITIMER_REAL, 1.0)
             try:
-                found.append(repr(function(**eval(arguments))))  # type: ignore[operator]
+                with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+                    found.append(repr(function(**eval(arguments))))  # type: ignore[operator]
             except BaseException as error:
                 found.append(type(error).__name__)
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
-    results.send(found)
+            progress.value += 1
+        stat.value = 1
+        results.send(found)
+        shutil.rmtree, os.rmdir, os.chdir, home, os.unlink = kept
+        os.chdir(home)
 
 
 def guard_seconds(programs: list[Program]) -> float:
@@ -157,8 +155,9 @@ def guard_seconds(programs: list[Program]) -> float:
 
     def work(mine: list[Program]) -> None:
         for program in mine:
+            progress, stat = context.Value("i", 0), context.Value("i", 0)
             reading, writing = context.Pipe(False)
-            process = context.Process(target=_guarded, args=(program, writing))
+            process = context.Process(target=_guarded, args=(program, writing, progress, stat))
             process.start()
             if reading.poll(20):
                 reading.recv()
@@ -257,7 +256,8 @@ def main() -> None:
         Figure("cost of both passes against one", ratio("sandbox, both passes"), "times", "≤ 2.3"),
     ]
     print(
-        f"{len(programs)} functions with {cases:g} cases each, {_WORKERS} workers, isolation {level}, medians of {_ROUNDS} rounds"
+        f"{len(programs)} functions with {cases:g} cases each, {_WORKERS} workers, "
+        f"isolation {level}, medians of {_ROUNDS} rounds"
     )
     if "(c) bwrap" not in seconds:
         print("(c) left out: bwrap is not installed, or may not make namespaces here")

@@ -1,4 +1,4 @@
-"""What every caller of the sandbox relies on: outcomes, limits, stability, coverage, and that it survives its own death."""
+"""What every caller of the sandbox relies on: outcomes, limits, stability, coverage, and surviving its own death."""
 
 import os
 import resource

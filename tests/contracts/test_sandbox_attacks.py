@@ -115,7 +115,7 @@ def test_attacks_leave_no_process(level: str, who: str, attacked: Any) -> None:
 
 @pytest.mark.parametrize("attack", [a for a in ATTACKS if a.proven], ids=lambda attack: attack.name)
 def test_attack_works_without_layers(attack: Any, attacked: Any) -> None:
-    """Otherwise its failure would prove nothing. Of two runs at once, one may find that the other has done it already."""
+    """Otherwise its failure would prove nothing. Of two runs at once, one may find that the other has done it."""
     results = attacked("L0", "as root" if os.geteuid() == 0 else "as an ordinary user")
     assert results[attack.name]["effects"]
 

@@ -35,7 +35,7 @@ _OUTSIDE: Final = {wire.TIMED_OUT, wire.CRASHED, wire.OUT_OF_MEMORY, wire.SANDBO
 
 @dataclass(slots=True, eq=False)
 class _Task:
-    """A program on its way, or a part of its cases: both runs, and the runs that look for causes where they disagree."""
+    """A program on its way, or a part of its cases: both runs, and those that look for causes where they disagree."""
 
     program: Program
     is_last: bool
@@ -234,11 +234,11 @@ class Sandbox:
     def _differ(self, first: Frame, second: Frame) -> bool:
         return self._judged(first) != self._judged(second)
 
-    def _judged(self, frame: Frame) -> tuple[int, bytes]:
+    def _judged(self, frame: Frame) -> tuple[object, ...]:
         """What two runs must agree on. A call that ended just above its CPU limit has used up its time."""
         if frame.cpu_seconds > self._limits.cpu_seconds:
-            return wire.TIMED_OUT, b""
-        return frame.outcome, b"" if frame.outcome in _OUTSIDE else frame.payload
+            return (wire.TIMED_OUT,)
+        return (frame.outcome,) if frame.outcome in _OUTSIDE else frame.verdict
 
     def _executions(self, task: _Task) -> list[Execution]:
         frames = task.runs[0].frames or []

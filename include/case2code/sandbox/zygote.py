@@ -136,14 +136,12 @@ class _Zygote:
 
     def rehearse(self) -> None:
         """Do once what every child does, then freeze: children share all of it and copy little."""
+        self._caller.prepare()
         body = marshal.dumps((_CALLS.REHEARSAL, "function", _CALLS.REHEARSAL_ARGUMENTS, (None, None, False)))
-        kept = {name: vars(sys)[name] for name in ("stdout", "stderr", "__stdout__", "__stderr__")}
-        own = sys.modules["__main__"]
         for _ in range(3):
             self._job[: len(body)] = body
             self._caller.run(memoryview(self._job)[: len(body)], self._results, 0, wire.FRAMES_AT)
-        vars(sys).update(kept)
-        sys.modules["__main__"] = own
+        self._caller.forget()
         purity.noticed.clear()
         self._wipe()
         gc.collect()
