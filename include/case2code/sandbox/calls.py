@@ -21,6 +21,7 @@ from case2code.sandbox import clock, preload, purity, wire
 _encode, _parse, _names = values.encode, values.parse, values.NAMES
 _cpu = time.process_time
 _name = type.__dict__["__name__"].__get__  # a metaclass may lie about __name__
+_to_bytes = str.encode
 _cut = str.__getitem__  # a subclass of str may lie about its slices
 _OWN_FRAMES = 7  # of the zygote and of this module, below every call
 _MAX_FRAME_TEXT = 1 << 20
@@ -57,20 +58,25 @@ class Results:
 
     def write(self, outcome: int, mutates: bool, cpu_seconds: float, *texts: str | None) -> None:
         """Append a frame; `texts` are value, type, message and coverage."""
-        data = [None if text is None else str.encode(text, "utf-8", "backslashreplace") for text in texts]
-        room = len(self._memory) - self._end - wire.FRAME.size
-        if sum(len(d) for d in data if d is not None) > min(room - 4096, _MAX_FRAME_TEXT):
-            outcome, data = wire.TOO_LARGE, [None, data[1], b"the results of this function take too much room", None]
+        data, lengths = b"", []
+        for text in texts:
+            if text is None:
+                lengths.append(wire.NONE)
+            else:
+                part = _to_bytes(text, "utf-8", "backslashreplace")
+                lengths.append(len(part))
+                data += part
+        memory, at = self._memory, self._end
+        room = len(memory) - at - wire.FRAME.size
+        if len(data) > room - 4096 or len(data) > _MAX_FRAME_TEXT:
+            outcome, data = wire.TOO_LARGE, b"the results of this function take too much room"
+            lengths = [wire.NONE, wire.NONE, len(data), wire.NONE]
             if room < 4096:
                 return
-        memory, at = self._memory, self._end
-        lengths = [wire.NONE if d is None else len(d) for d in data]
         wire.FRAME.pack_into(memory, at, outcome, mutates, min(int(cpu_seconds * 1e6), wire.NONE), *lengths)
         at += wire.FRAME.size
-        for part in data:
-            if part:
-                memory[at : at + len(part)] = part
-                at += len(part)
+        memory[at : at + len(data)] = data
+        at += len(data)
         self._end = at
         self._count += 1
         wire.PROGRESS.pack_into(memory, 0, 1, self._count, at)
