@@ -294,6 +294,15 @@ def test_coverage_reaches_helpers_and_survives_exceptions(warm: Sandbox) -> None
     assert (bad.outcome, bad.value) == ("raised", "ValueError")
 
 
+def test_coverage_of_recursion(warm: Sandbox) -> None:
+    code = "def f(n):\n    if n:\n        return f(n - 1) + 1\n    return 0"
+    leaf, deep = execute(warm, code, "{'n': 0}", "{'n': 3}", with_coverage=True)
+    assert leaf.coverage is not None
+    assert deep.coverage is not None
+    assert leaf.coverage.branches == {(2, 4)}
+    assert deep.coverage.branches == {(2, 3), (2, 4)}
+
+
 def test_coverage_is_off_unless_asked_for(warm: Sandbox) -> None:
     assert execute(warm, BRANCHES, "{'x': 0}")[0].coverage is None
 

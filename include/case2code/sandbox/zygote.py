@@ -124,6 +124,7 @@ class _Zygote:
         self._caller = _CALLS.Caller(config, stored)
         self._filter = seccomp.Filter() if report["seccomp"] == "on" else None
         self._orphans = report["namespaces"] != "on"  # without a pid namespace, children outlive their zygote
+        self._pid = os.getpid()
         self._bounded = report["limits"] == "on"
         self._hangup = select.poll()
         self._hangup.register(_CONTROL, 0)
@@ -210,6 +211,8 @@ class _Zygote:
         os.close(_CONTROL)
         if self._orphans:
             lockdown.die_with_parent()
+            if os.getppid() != self._pid:  # it died before that
+                os._exit(0)
         if self._bounded:
             seconds = int(self._cpu_seconds * (cases + _MAX_DEFINITION_CASES)) + 1
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
