@@ -24,6 +24,7 @@ from case2code.sandbox import canaries, clock, lockdown, preload, purity, seccom
 
 _CONTROL = 0
 _TICK_SECONDS = 0.02
+_REHEARSALS = 20  # until the interpreter has specialised all of it, and changes no code any more
 _MADV_REMOVE = 9
 _NOTHING_SEEN = ((-1, -1), 0.0, 0.0)
 _MAX_DEFINITION_CASES = 2  # CPU limits of one case that the definitions may take at most, plus what all cases may
@@ -139,7 +140,7 @@ class _Zygote:
         """Do once what every child does, then freeze: children share all of it and copy little."""
         self._caller.prepare()
         body = marshal.dumps((_CALLS.REHEARSAL, "function", _CALLS.REHEARSAL_ARGUMENTS, (None, None, False)))
-        for _ in range(3):
+        for _ in range(_REHEARSALS):
             self._job[: len(body)] = body
             self._caller.run(memoryview(self._job)[: len(body)], self._results, 0, wire.FRAMES_AT)
         self._caller.forget()
