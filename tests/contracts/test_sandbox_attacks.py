@@ -105,6 +105,8 @@ def test_attack_is_contained(attack: Any, level: str, who: str, attacked: Any) -
     assert result["good"] == [[GOOD_VALUE, True]] * 2, "the jobs before and after it"
     if attack.expected:
         assert result["outcome"] in attack.expected
+    if attack.expected == {"impure"}:
+        assert "system call" in result["message"], "the kernel ended it, not a mistake in the attack"
 
 
 @pytest.mark.parametrize("who", _WHO)
