@@ -136,7 +136,7 @@ def f(x):
 """, proven=True),
     _attack("vfork by system call", """
 def f(x):
-    child = libc.syscall(56 if os.uname().machine == "x86_64" else 220, 17, 0, 0, 0, 0)
+    child = libc.syscall(56 if x['machine'] == "x86_64" else 220, 17, 0, 0, 0, 0)
     if child == 0:
         os._exit(0)
     return verdict(child > 0)
@@ -178,7 +178,7 @@ def f(x):
     _attack("kill everything", "return verdict(libc.kill(-1, 9) == 0)"),
     _attack("kill the caller of the sandbox", "return verdict(libc.kill(x['pid'], 9) == 0)"),
     _attack("stop the parent", "return verdict(libc.kill(os.getppid(), 19) == 0)"),
-    _attack("queue a signal", "return verdict(libc.syscall(129 if os.uname().machine == 'x86_64' else 138, x['pid'], 9, 0) == 0)"),
+    _attack("queue a signal", "return verdict(libc.syscall(129 if x['machine'] == 'x86_64' else 138, x['pid'], 9, 0) == 0)"),
     _attack("trace the parent", "return verdict(libc.ptrace(16, x['pid'], 0, 0) == 0)", "impure"),
     _attack("let the parent trace", "return verdict(libc.ptrace(0, 0, 0, 0) == 0)", "impure", proven=True),
     _attack("write the caller's memory", "return verdict(libc.process_vm_writev(x['pid'], None, 0, None, 0, 0) >= 0)", "impure"),
@@ -189,10 +189,10 @@ def f(x):
     _attack("io_uring", "return verdict(libc.syscall(425, 8, ctypes.create_string_buffer(256)) >= 0)", "impure"),
     _attack("user namespace", "return verdict(libc.unshare(0x10000000) == 0)", "impure"),
     _attack("mount", "return verdict(libc.mount(b'none', b'/', b'tmpfs', 0, None) == 0)", "impure"),
-    _attack("bpf", "return verdict(libc.syscall(321 if os.uname().machine == 'x86_64' else 280, 0, 0, 0) >= 0)", "impure"),
-    _attack("userfaultfd", "return verdict(libc.syscall(323 if os.uname().machine == 'x86_64' else 282, 0) >= 0)", "impure"),
-    _attack("kernel keyring", "return verdict(libc.syscall(248 if os.uname().machine == 'x86_64' else 217, b'user', b'a', b'b', 1, -3) > 0)", "impure"),
-    _attack("perf events", "return verdict(libc.syscall(298 if os.uname().machine == 'x86_64' else 241, 0, 0, -1, -1, 0) >= 0)", "impure"),
+    _attack("bpf", "return verdict(libc.syscall(321 if x['machine'] == 'x86_64' else 280, 0, 0, 0) >= 0)", "impure"),
+    _attack("userfaultfd", "return verdict(libc.syscall(323 if x['machine'] == 'x86_64' else 282, 0) >= 0)", "impure"),
+    _attack("kernel keyring", "return verdict(libc.syscall(248 if x['machine'] == 'x86_64' else 217, b'user', b'a', b'b', 1, -3) > 0)", "impure"),
+    _attack("perf events", "return verdict(libc.syscall(298 if x['machine'] == 'x86_64' else 241, 0, 0, -1, -1, 0) >= 0)", "impure"),
     _attack("shared memory by key", "return verdict(libc.shmget(0x7733, 4096, 0o1666) >= 0)", "returned"),
     _attack("message queue", "return verdict(libc.msgget(0x7733, 0o1666) >= 0)", "returned"),
     _attack("semaphores", "return verdict(libc.semget(0x7733, 1, 0o1666) >= 0)", "returned"),
@@ -205,7 +205,7 @@ def f(x):
     _attack("set the clock", "return verdict(libc.clock_settime(0, ctypes.create_string_buffer(16)) == 0)", "returned"),
     _attack("raise own limits", "return attempt(lambda: sys.modules['resource'].setrlimit(9, (1 << 40, 1 << 40)))"),
     # Resources.
-    _attack("memory flood", "return len([bytearray(1 << 20) for _ in range(100000)])", "out_of_memory"),
+    _attack("memory flood", "return len([bytearray(1 << 20) for _ in range(100000)])", "out_of_memory", "timed_out"),
     _attack("one huge string", "return len('a' * 10**12)", "out_of_memory"),
     _attack("huge number", "return 10 ** 10 ** 8 > 0", "timed_out", "out_of_memory"),
     _attack("endless loop", "while True: pass", "timed_out"),
@@ -396,6 +396,7 @@ def main(level: str) -> None:
         "tcp_port": tcp.getsockname()[1],
         "udp_port": udp.getsockname()[1],
         "wanted": [*GOOD_CODES],
+        "machine": os.uname().machine,
     }
     good = Program("good", GOOD_CODE, "f", (values.encode({"x": {"codes": GOOD_CODES}}),))
     arguments = (values.encode({"x": target}),)
@@ -438,6 +439,7 @@ def main(level: str) -> None:
                 "attack": attack.name,
                 "effects": effects,
                 "outcome": attacked[0].outcome,
+                "message": attacked[0].message,
                 "good": [[e.value, e.stable] for e in (before[0], after[0])],
             }
             print(json.dumps(result), flush=True)

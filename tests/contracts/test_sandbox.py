@@ -1,4 +1,4 @@
-"""What every caller of the sandbox relies on: outcomes, limits, stability, coverage, and that it survives its own death."""
+"""What every caller of the sandbox relies on: outcomes, limits, stability, coverage, and surviving its own death."""
 
 import os
 import resource
@@ -292,6 +292,15 @@ def test_coverage_reaches_helpers_and_survives_exceptions(warm: Sandbox) -> None
     assert good.coverage.lines == {2, 3, 5}
     assert bad.coverage.lines == {2, 5}
     assert (bad.outcome, bad.value) == ("raised", "ValueError")
+
+
+def test_coverage_of_recursion(warm: Sandbox) -> None:
+    code = "def f(n):\n    if n:\n        return f(n - 1) + 1\n    return 0"
+    leaf, deep = execute(warm, code, "{'n': 0}", "{'n': 3}", with_coverage=True)
+    assert leaf.coverage is not None
+    assert deep.coverage is not None
+    assert leaf.coverage.branches == {(2, 4)}
+    assert deep.coverage.branches == {(2, 3), (2, 4)}
 
 
 def test_coverage_is_off_unless_asked_for(warm: Sandbox) -> None:

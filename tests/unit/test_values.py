@@ -164,7 +164,8 @@ def test_what_is_too_large_stops_early() -> None:
         (deque([1], 3), "deque([1], maxlen=3)"),
         (defaultdict(int, a=1), "defaultdict(int, {'a': 1})"),
         ("\ud800", "'\\ud800'"),
-        (datetime.datetime(2024, 2, 29, tzinfo=datetime.UTC), "datetime.datetime(2024, 2, 29, 0, 0, 0, 0, tzinfo=datetime.timezone.utc)"),
+        (datetime.datetime(2024, 2, 29, tzinfo=datetime.UTC),
+         "datetime.datetime(2024, 2, 29, 0, 0, 0, 0, tzinfo=datetime.timezone.utc)"),
     ],
     ids=lambda side: side[:30] if type(side) is str and side.isprintable() else "",
 )  # fmt: skip

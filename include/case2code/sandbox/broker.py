@@ -3,6 +3,7 @@
 import logging
 import os
 import select
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -25,7 +26,8 @@ _BACKWARD: Final = Kind("backward", hash_seed=1, random_seed=2, clock_shift=_ANO
 #: Differs from `_FORWARD` in nothing but being another process: addresses.
 _TWIN: Final = Kind("twin", hash_seed=0, random_seed=1, clock_shift=0)
 
-_QUEUED_JOBS: Final = 3  # sent ahead to a zygote, so that it never waits for the broker
+_QUEUED_JOBS: Final = 8  # sent ahead to a zygote, so that it never waits for the broker
+_PAUSE_SECONDS: Final = 0.003  # a broker that wakes for every result takes the core from the interpreter beside it
 _PROGRAMS_AHEAD: Final = 64  # for each worker: one slow program must not make the others wait
 _MAX_DEATHS_IN_A_ROW: Final = 6
 _FROZEN_TIMES: Final = (1_700_000_000, 1_700_000_000 + _ANOTHER_DAY)
@@ -35,7 +37,7 @@ _OUTSIDE: Final = {wire.TIMED_OUT, wire.CRASHED, wire.OUT_OF_MEMORY, wire.SANDBO
 
 @dataclass(slots=True, eq=False)
 class _Task:
-    """A program on its way, or a part of its cases: both runs, and the runs that look for causes where they disagree."""
+    """A program on its way, or a part of its cases: both runs, and those that look for causes where they disagree."""
 
     program: Program
     is_last: bool
@@ -173,6 +175,8 @@ class Sandbox:
         """Wait for results; a zygote that died is replaced."""
         for zygote in self._zygotes.values():
             self._poll.modify(zygote.socket, select.POLLIN | (select.POLLOUT if zygote.waits_to_send else 0))
+        if all(len(zygote.jobs) > _QUEUED_JOBS // 2 for zygote in self._zygotes.values() if zygote.kind in waiting):
+            time.sleep(_PAUSE_SECONDS)
         for descriptor, event in self._poll.poll():
             zygote = self._zygotes[descriptor]
             try:
@@ -234,11 +238,11 @@ class Sandbox:
     def _differ(self, first: Frame, second: Frame) -> bool:
         return self._judged(first) != self._judged(second)
 
-    def _judged(self, frame: Frame) -> tuple[int, bytes]:
+    def _judged(self, frame: Frame) -> tuple[object, ...]:
         """What two runs must agree on. A call that ended just above its CPU limit has used up its time."""
         if frame.cpu_seconds > self._limits.cpu_seconds:
-            return wire.TIMED_OUT, b""
-        return frame.outcome, b"" if frame.outcome in _OUTSIDE else frame.payload
+            return (wire.TIMED_OUT,)
+        return (frame.outcome,) if frame.outcome in _OUTSIDE else frame.verdict
 
     def _executions(self, task: _Task) -> list[Execution]:
         frames = task.runs[0].frames or []

@@ -21,7 +21,9 @@ from case2code.sandbox import clock, preload, purity, wire
 _encode, _parse, _names = values.encode, values.parse, values.NAMES
 _cpu = time.process_time
 _name = type.__dict__["__name__"].__get__  # a metaclass may lie about __name__
+_to_bytes = str.encode
 _cut = str.__getitem__  # a subclass of str may lie about its slices
+_OWN_FRAMES = 7  # of the zygote and of this module, below every call
 _MAX_FRAME_TEXT = 1 << 20
 
 
@@ -56,20 +58,25 @@ class Results:
 
     def write(self, outcome: int, mutates: bool, cpu_seconds: float, *texts: str | None) -> None:
         """Append a frame; `texts` are value, type, message and coverage."""
-        data = [None if text is None else str.encode(text, "utf-8", "backslashreplace") for text in texts]
-        room = len(self._memory) - self._end - wire.FRAME.size
-        if sum(len(d) for d in data if d is not None) > min(room - 4096, _MAX_FRAME_TEXT):
-            outcome, data = wire.TOO_LARGE, [None, data[1], b"the results of this function take too much room", None]
+        data, lengths = b"", []
+        for text in texts:
+            if text is None:
+                lengths.append(wire.NONE)
+            else:
+                part = _to_bytes(text, "utf-8", "backslashreplace")
+                lengths.append(len(part))
+                data += part
+        memory, at = self._memory, self._end
+        room = len(memory) - at - wire.FRAME.size
+        if len(data) > room - 4096 or len(data) > _MAX_FRAME_TEXT:
+            outcome, data = wire.TOO_LARGE, b"the results of this function take too much room"
+            lengths = [wire.NONE, wire.NONE, len(data), wire.NONE]
             if room < 4096:
                 return
-        memory, at = self._memory, self._end
-        lengths = [wire.NONE if d is None else len(d) for d in data]
         wire.FRAME.pack_into(memory, at, outcome, mutates, min(int(cpu_seconds * 1e6), wire.NONE), *lengths)
         at += wire.FRAME.size
-        for part in data:
-            if part:
-                memory[at : at + len(part)] = part
-                at += len(part)
+        memory[at : at + len(data)] = data
+        at += len(data)
         self._end = at
         self._count += 1
         wire.PROGRESS.pack_into(memory, 0, 1, self._count, at)
@@ -84,7 +91,22 @@ class Caller:
         self._max_message_chars: int = limits["max_message_chars"]
         self._max_output_chars: int = limits["max_output_chars"]
         self._max_depth: int = limits["max_depth"]
-        self._builtins = dict(vars(builtins)) | {"__import__": purity.watched(builtins.__import__)}
+        # All of this is made before the fork: a child that makes it itself copies dozens of pages.
+        self._sink = _Sink()
+        self._main = ModuleType("__main__")
+        vars(self._main)["__builtins__"] = vars(builtins) | {"__import__": purity.watched(builtins.__import__)}
+
+    def prepare(self) -> None:
+        """Change this interpreter into the one that mined code sees; the zygote does so before it forks."""
+        vars(sys).update(stdout=self._sink, stderr=self._sink, __stdout__=self._sink, __stderr__=self._sink)
+        sys.setrecursionlimit(self._max_depth + _OWN_FRAMES)
+        sys.modules["__main__"] = self._main
+
+    def forget(self) -> None:
+        """Empty the module that mined code runs in, after a rehearsal."""
+        namespace = vars(self._main)
+        for name in [name for name in namespace if not name.startswith("__")]:
+            del namespace[name]
 
     def run(self, job: memoryview, memory: mmap, first: int, end: int) -> None:
         """All cases of `job` from number `first` on; frames go behind `end`."""
@@ -93,9 +115,6 @@ class Caller:
             self._stored.random_seed = seed
         if frozen_time is not None:
             clock.state["frozen"] = frozen_time
-        sink = _Sink()
-        vars(sys).update(stdout=sink, stderr=sink, __stdout__=sink, __stderr__=sink)
-        sys.setrecursionlimit(self._max_depth + 6)  # this module's own frames
         results = Results(memory, first, end)
         noticed = purity.noticed
         noticed.clear()
@@ -114,15 +133,12 @@ class Caller:
                 results.write(outcome, False, 0.0, None, None, message, None)
                 continue
             noticed[:] = at_definition
-            sink.chars = 0
-            results.write(*self._call(function, text, sink, recorder, compiled))
+            self._sink.chars = 0
+            results.write(*self._call(function, text, recorder, compiled))
 
     def _define(self, code: str, name: str) -> tuple[Any, CodeType | None, str | None]:
         """The function, the code it came from, and why it cannot be called."""
-        module = ModuleType("__main__")
-        sys.modules["__main__"] = module
-        namespace = vars(module)
-        namespace["__builtins__"] = self._builtins  # made in the zygote: a copy here would touch every object in it
+        namespace = vars(self._main)
         compiled = None
         try:
             try:
@@ -135,7 +151,7 @@ class Caller:
             return None, compiled, f"the code does not define {name}: {_name(type(error))}"
         return _by_keyword(function), compiled, None
 
-    def _call(self, function: Callable[..., Any], text: str, sink: _Sink, recorder: Any, code: Any) -> tuple[Any, ...]:
+    def _call(self, function: Callable[..., Any], text: str, recorder: Any, code: Any) -> tuple[Any, ...]:
         """One case, as the fields of its frame."""
         try:
             arguments = eval(text, _names)  # noqa: S307
@@ -173,9 +189,9 @@ class Caller:
                 outcome = wire.OPAQUE
                 message = str(error) if type(error) is values.OpaqueError else "it breaks when it is looked at"
             result = None
-        if sink.chars > self._max_output_chars:
+        if self._sink.chars > self._max_output_chars:
             outcome, value = wire.TOO_LARGE, None
-            message = f"printed {sink.chars} characters; {self._max_output_chars} is the most"
+            message = f"printed {self._sink.chars} characters; {self._max_output_chars} is the most"
         if purity.noticed:
             outcome, value, message = wire.IMPURE, None, purity.noticed[0]
         found = recorder.text(code) if recorder is not None else None

@@ -59,6 +59,18 @@ class _Recorder:
         self.lines: set[int] = set()
         self.branches: set[tuple[int, int]] = set()
 
+        self._last: dict[int, int] = {}  # by frame: the line it is on
+
+    def _reach(self, frame: int, line: int) -> None:
+        self.lines.add(line)
+        if frame in self._last:
+            self.branches.add((self._last[frame], line))
+        self._last[frame] = line
+
+    def _leave(self, frame: int) -> None:
+        if frame in self._last:
+            self.branches.add((self._last.pop(frame), 0))  # 0 is the way out
+
     def text(self, code: CodeType) -> str:
         """'lines;branches;reachable lines;deciding lines' as numbers, for example '2 3;2>3;2 3 5;2'."""
         lines, deciding = reachable(code)
@@ -78,7 +90,6 @@ class Tracer(_Recorder):
     def __init__(self, code: CodeType) -> None:
         super().__init__()
         self._file = code.co_filename
-        self._last: dict[int, int] = {}
 
     def start(self) -> None:
         self.lines, self.branches, self._last = set(), set(), {}
@@ -93,13 +104,11 @@ class Tracer(_Recorder):
     def _step(self, frame: FrameType, event: str, argument: object) -> Any:
         key = id(frame)
         if event == "line":
-            line = frame.f_lineno
-            self.lines.add(line)
-            if key in self._last:
-                self.branches.add((self._last[key], line))
-            self._last[key] = line
-        elif event == "return" and key in self._last:
-            self.branches.add((self._last.pop(key), 0))  # 0 is the way out
+            self._reach(key, frame.f_lineno)
+        elif event == "exception":  # no decision: where it goes, is not told by the line that comes next
+            self._last.pop(key, None)
+        elif event == "return":
+            self._leave(key)
         return self._step
 
 
@@ -108,13 +117,14 @@ class Monitor(_Recorder):
 
     def __init__(self, code: CodeType) -> None:
         super().__init__()
-        self._last: dict[CodeType, int] = {}
         events = _MONITORING.events
-        self._events = events.LINE | events.PY_RETURN
-        _MONITORING.use_tool_id(_TOOL, "case2code")
-        _MONITORING.register_callback(_TOOL, events.LINE, self._at_line)
-        _MONITORING.register_callback(_TOOL, events.PY_RETURN, self._at_return)
         self._codes = _inner(code)
+        self._events = events.LINE | events.PY_START | events.PY_RETURN
+        _MONITORING.use_tool_id(_TOOL, "case2code")
+        _MONITORING.register_callback(_TOOL, events.LINE, lambda code, line: self._reach(_caller(), line))
+        _MONITORING.register_callback(_TOOL, events.PY_RETURN, lambda code, at, value: self._leave(_caller()))
+        # A frame that an exception ended is not reported; another one may have its address.
+        _MONITORING.register_callback(_TOOL, events.PY_START, lambda code, at: self._last.pop(_caller(), None))
 
     def start(self) -> None:
         self.lines, self.branches, self._last = set(), set(), {}
@@ -125,12 +135,7 @@ class Monitor(_Recorder):
         for code in self._codes:
             _MONITORING.set_local_events(_TOOL, code, 0)
 
-    def _at_line(self, code: CodeType, line: int) -> None:
-        self.lines.add(line)
-        if code in self._last:
-            self.branches.add((self._last[code], line))
-        self._last[code] = line
 
-    def _at_return(self, code: CodeType, offset: int, value: object) -> None:
-        if code in self._last:
-            self.branches.add((self._last.pop(code), 0))
+def _caller() -> int:
+    """The frame that is monitored: the one below the callback."""
+    return id(sys._getframe(2))

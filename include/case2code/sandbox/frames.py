@@ -3,23 +3,26 @@
 Nothing is evaluated, unpickled or trusted in length. The first frame that is not exactly well-formed ends the results.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from case2code.sandbox import wire
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One case as a child reported it."""
+class Frame(NamedTuple):
+    """One case as a child reported it. A tuple, because a function has dozens and dataclasses are slow to make."""
 
     outcome: int
     mutates: bool
-    cpu_seconds: float
     value: str | None
     value_type: str | None
     message: str | None
-    coverage: str | None
-    payload: bytes = b""  # everything that two runs must agree on, as it came
+    cpu_seconds: float = 0.0
+    coverage: str | None = None
+
+    @property
+    def verdict(self) -> tuple[object, ...]:
+        """Everything that two runs must agree on."""
+        return self[:5]
 
 
 def decode(data: bytes, most: int) -> list[Frame]:
@@ -30,23 +33,24 @@ def decode(data: bytes, most: int) -> list[Frame]:
         outcome, mutates, microseconds, *lengths = unpack(data, at)
         if outcome >= wire.SANDBOX_DIED or mutates > 1:
             break
-        begin = at = at + size
+        at += size
         texts: list[str | None] = []
-        try:
-            for length in lengths:
-                end = at + (0 if length == wire.NONE else length)
-                if end > len(data):
-                    return frames
-                texts.append(None if length == wire.NONE else str(data[at:end], "utf-8"))
-                at = end
-        except UnicodeDecodeError:
-            break
-        value, value_type, message, covered = texts
+        for length in lengths:
+            if length == wire.NONE:
+                texts.append(None)
+                continue
+            end = at + length
+            if end > len(data):
+                return frames
+            try:
+                texts.append(str(data[at:end], "utf-8"))
+            except UnicodeDecodeError:
+                return frames
+            at = end
+        value, value_type, message, coverage = texts
         if value is not None and not value.isprintable():
             break
         if value_type is not None and (len(value_type) > wire.MAX_TYPE_CHARS or not value_type.isprintable()):
             break
-        covered_bytes = 0 if lengths[3] == wire.NONE else lengths[3]
-        payload = b"%d %d %d %d %d " % (outcome, mutates, *lengths[:3]) + data[begin : at - covered_bytes]
-        frames.append(Frame(outcome, bool(mutates), microseconds / 1e6, value, value_type, message, covered, payload))
+        frames.append(Frame(outcome, mutates == 1, value, value_type, message, microseconds / 1e6, coverage))
     return frames

@@ -34,26 +34,40 @@ _OOM_SCORE = 300
 _SIGKILL = 9
 
 
-def enter_namespaces() -> str:
-    """Move into new namespaces; the next fork is the first process of the new pid namespace.
+def enter_namespaces() -> None:
+    """Move into new namespaces; the next fork is the first process of the new pid namespace. Raises SystemCallError.
 
-    Root needs no user namespace, all others do. Returns which of the two it was. Raises SystemCallError.
+    A child tries first: whoever gets half of the way can neither fork nor return.
     """
+    child = os.fork()
+    if child == 0:
+        status = 255
+        try:
+            _unshare()
+            status = 0
+        except OSError as error:
+            status = error.errno or status
+        finally:
+            os._exit(status)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status != 0:
+        raise SystemCallError("unshare", status)
+    _unshare()
+
+
+def _unshare() -> None:
+    """Root needs no user namespace, all others do."""
     if os.geteuid() == 0:
         try:
             system_call("unshare", _NAMESPACES)
-            return "as root"
+            return
         except SystemCallError:  # root without CAP_SYS_ADMIN is an ordinary user here
             pass
     user, group = os.geteuid(), os.getegid()
     system_call("unshare", _NAMESPACES | _CLONE_NEWUSER)
-    for name, content in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{_NOBODY} {user} 1"),
-        ("gid_map", f"{_NOBODY} {group} 1"),
-    ):
-        _write(f"/proc/self/{name}", content)
-    return "in a user namespace"
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"{_NOBODY} {user} 1")
+    _write("/proc/self/gid_map", f"{_NOBODY} {group} 1")
 
 
 def prefer_for_oom() -> None:

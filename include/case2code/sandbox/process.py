@@ -87,7 +87,7 @@ class Job:
 
     def _settle(self, frames: list[Frame], outcome: int, message: str) -> None:
         missing = len(self.program.arguments) - len(frames)
-        frames += [Frame(outcome, False, 0.0, None, None, message, None)] * missing
+        frames += [Frame(outcome, False, None, None, message)] * missing
         self.frames = frames[::-1] if self.is_reversed else frames
 
 

@@ -24,6 +24,7 @@ from case2code.sandbox import canaries, clock, lockdown, preload, purity, seccom
 
 _CONTROL = 0
 _TICK_SECONDS = 0.02
+_REHEARSALS = 20  # until the interpreter has specialised all of it, and changes no code any more
 _MADV_REMOVE = 9
 _NOTHING_SEEN = ((-1, -1), 0.0, 0.0)
 _MAX_DEFINITION_CASES = 2  # CPU limits of one case that the definitions may take at most, plus what all cases may
@@ -124,6 +125,7 @@ class _Zygote:
         self._caller = _CALLS.Caller(config, stored)
         self._filter = seccomp.Filter() if report["seccomp"] == "on" else None
         self._orphans = report["namespaces"] != "on"  # without a pid namespace, children outlive their zygote
+        self._pid = os.getpid()
         self._bounded = report["limits"] == "on"
         self._hangup = select.poll()
         self._hangup.register(_CONTROL, 0)
@@ -136,14 +138,12 @@ class _Zygote:
 
     def rehearse(self) -> None:
         """Do once what every child does, then freeze: children share all of it and copy little."""
+        self._caller.prepare()
         body = marshal.dumps((_CALLS.REHEARSAL, "function", _CALLS.REHEARSAL_ARGUMENTS, (None, None, False)))
-        kept = {name: vars(sys)[name] for name in ("stdout", "stderr", "__stdout__", "__stderr__")}
-        own = sys.modules["__main__"]
-        for _ in range(3):
+        for _ in range(_REHEARSALS):
             self._job[: len(body)] = body
             self._caller.run(memoryview(self._job)[: len(body)], self._results, 0, wire.FRAMES_AT)
-        vars(sys).update(kept)
-        sys.modules["__main__"] = own
+        self._caller.forget()
         purity.noticed.clear()
         self._wipe()
         gc.collect()
@@ -212,6 +212,8 @@ class _Zygote:
         os.close(_CONTROL)
         if self._orphans:
             lockdown.die_with_parent()
+            if os.getppid() != self._pid:  # it died before that
+                os._exit(0)
         if self._bounded:
             seconds = int(self._cpu_seconds * (cases + _MAX_DEFINITION_CASES)) + 1
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))

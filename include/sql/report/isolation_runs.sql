@@ -5,6 +5,6 @@ SELECT
     executions.canaries,
     count(*) AS executions
 FROM executions
-SEMI JOIN cases USING (function_id, arguments)
+SEMI JOIN cases ON executions.function_id = cases.function_id AND executions.arguments = cases.arguments
 GROUP BY ALL
 ORDER BY executions.isolation, executions.canaries
