@@ -53,11 +53,6 @@ def encode(value: object, max_chars: int = MAX_CHARS) -> str:
     return text
 
 
-def type_name(value: object) -> str:
-    """Name of the value's type, as shown to readers: 'list', 'NoneType', 'Decimal'."""
-    return type(value).__name__
-
-
 class _Encoder:
     """One encoding: counts nodes and characters, so that a huge value stops early."""
 

@@ -69,7 +69,6 @@ class _Watch:
         self.run_id = run_id
         self.counts: dict[tuple[str, int], dict[str, Any]] = {}
         self.words: dict[tuple[str, int], str] = {}
-        self.plain_seen: set[str] = set()
 
     def table(self) -> Group:
         tasks = self.client.tasks(self.run_id)
