@@ -205,12 +205,15 @@ def test_a_wrong_recipe_fails_at_once_with_one_message(client: AirflowClient) ->
     assert any(said in line for line in client.messages(run_id, task))
 
 
-def test_the_embedded_llm_refuses_a_wrong_key(stack: Stack) -> None:
+def test_the_embedded_llm_refuses_a_wrong_key_and_its_answers_carry_no_other_model(stack: Stack) -> None:
     endpoint = f"http://127.0.0.1:{stack.ports['CASE2CODE_PORT_LLM']}/v1"
-    function = Function("0" * 32, "f", "def f(x):\n    return x\n", ({**PARAMETER},))
+    function = Function("0" * 32, "f", "def f(x):\n    return x\n", (PARAMETER,))
     with OpenAI(base_url=endpoint, api_key="wrong", max_retries=0) as client:
         with pytest.raises(ConfigurationError, match=r"refused the key .* openai_default"):
             list(llm.write([function], llm.Settings(model=MODEL), client))
+    with OpenAI(base_url=endpoint, api_key=stack.keys["llm"], max_retries=0) as client:
+        with pytest.raises(ConfigurationError, match=f"has no model 'gpt-x'; it has: {MODEL}"):
+            list(llm.write([function], llm.Settings(model="gpt-x"), client))
 
 
 PARAMETER = {"name": "x", "kind": "POSITIONAL_OR_KEYWORD", "has_default": False, "annotation": "int", "default": None}
