@@ -20,6 +20,9 @@ from case2code.store import Store, slug
 
 log = logging.getLogger(__name__)
 
+#: Raise it whenever the same repository gives other rows: other path rules, another reading of a licence.
+REVISION: Final = 1
+
 #: First match decides: (rule, what the path looks like).
 _PATH_RULES: Final = (
     ("unsafe_path", re.compile(r"(^|/)\.\.(/|$)|^/|[\x00-\x1f\\]")),
@@ -58,8 +61,8 @@ def _scrape(day: Day, position: int, repository: str, store: Store) -> dict[str,
     try:
         found: Revision = source.revision(repository, day.as_of, settings)
         row |= {"revision": found.revision, "committed_at": found.committed_at}
-        # The limits decide what the table holds, so they are part of its name.
-        folder = f"files/{slug(repository)}/{limits.max_file_kb}-{limits.max_archive_mb}"
+        # Limits and revision decide what the table holds, so they are part of its name.
+        folder = f"files/{slug(repository)}/{REVISION}-{limits.max_file_kb}-{limits.max_archive_mb}"
         row["files_key"] = f"{folder}/{slug(found.revision)}.parquet"
         if not store.exists(row["files_key"]):
             files = source.checkout(found, settings, limits.max_archive_mb * 1_000_000)

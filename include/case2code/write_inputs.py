@@ -51,7 +51,7 @@ def write_inputs(day: Day, shard: Shard, store: Store, client: Callable[[], Any]
         if not missing:
             log.info("Writer %s: nothing new, all its answers are in %s", writer.name, store.uri(ledger.prefix))
             continue
-        answers = module.write(missing, settings, client() if writer.name == "llm" else None)
+        answers = module.write(missing, settings, client() if module.USES_LLM else None)
         for written in _committed(answers, ledger, module.origin(settings), len(missing)):
             counts["functions"] += 1
             counts["inputs"] += len(written.arguments)

@@ -1,6 +1,7 @@
 """`python -m case2code_embedded run | up | duckdb | airflow`: what the Makefile calls."""
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -17,14 +18,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from case2code import database, parts
-from case2code.errors import Case2CodeError, ConfigurationError
+from case2code.errors import Case2CodeError, ConfigurationError, OutageError
 from case2code.recipe import load_recipe
 from case2code.store import Store
 from case2code_embedded.airflow_server import AirflowClient
 from case2code_embedded.object_store import start_object_store
 from case2code_embedded.refresh import run_refresh, show_result
 from case2code_embedded.servers import start_servers
-from case2code_embedded.stack import ENVIRONMENT_FILE, PROJECT, USER, open_stack
+from case2code_embedded.stack import ENVIRONMENT_FILE, PROJECT, USER, is_up, open_stack
 
 FOLDER: Final = Path(os.environ.get("CASE2CODE_HOME", PROJECT / "var"))
 
@@ -87,7 +88,9 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     name = str(Path(arguments.recipe).resolve()) if arguments.recipe.endswith((".yaml", ".yml")) else arguments.recipe
     day = arguments.day or _latest_complete_day()
     with open_stack(FOLDER) as stack:
-        start_servers(stack, console, llm=any(writer.name == "llm" for writer in recipe.writers))
+        start_servers(
+            stack, console, llm=any(parts.module("writers", writer.name).USES_LLM for writer in recipe.writers)
+        )
         client = AirflowClient(stack)
         console.print(
             f"Airflow is up after {time.monotonic() - began:.0f} s; refreshing [bold]{day:%Y-%m-%d}[/] "
@@ -97,7 +100,8 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
         try:
             tasks = run_refresh(client, stack, day, name, console)
         finally:
-            client.pause(True)
+            with contextlib.suppress(OutageError):  # an Airflow that has ended must not hide why
+                client.pause(True)
         show_result(_open_store(stack.environment), recipe.name, day, tasks, console)
     console.print(
         f"Elapsed: {time.monotonic() - began:.0f} s. Everything is stopped; the data is in {FOLDER}.", highlight=False
@@ -136,7 +140,7 @@ def _duckdb(arguments: argparse.Namespace, console: Console) -> int:
         raise ConfigurationError(
             "the program 'duckdb' is not in the virtual environment: run 'make clean' and try again"
         )
-    if (FOLDER / ENVIRONMENT_FILE).exists():
+    if is_up(FOLDER):
         return _duckdb_with(program, _environment_of_running_stack(), arguments.sql)
     with open_stack(FOLDER) as stack:
         if stack.embeds_s3:
@@ -156,10 +160,9 @@ def _duckdb_with(program: str, environment: dict[str, str], sql: str | None) -> 
 
 
 def _environment_of_running_stack() -> dict[str, str]:
-    try:
-        return {**os.environ, **json.loads((FOLDER / ENVIRONMENT_FILE).read_text())}
-    except FileNotFoundError:
-        raise ConfigurationError("no stack is up: run 'make up' in another terminal first") from None
+    if not is_up(FOLDER):
+        raise ConfigurationError("no stack is up: run 'make up' in another terminal first")
+    return {**os.environ, **json.loads((FOLDER / ENVIRONMENT_FILE).read_text())}
 
 
 def _airflow(arguments: argparse.Namespace, console: Console) -> int:

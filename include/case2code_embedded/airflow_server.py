@@ -1,6 +1,7 @@
 """The embedded Airflow: database, API server, scheduler and DAG processor, and a client of its REST API."""
 
 import subprocess
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -73,6 +74,7 @@ class AirflowClient:
                 answer = self.session.request(method, f"{self.base}/api/v2/{path}", timeout=60, **options)
             except requests.RequestException as error:
                 failure = f"{error}"
+                time.sleep(attempt)
                 continue
             if answer.status_code == 401 and attempt == 0:
                 self._log_in()

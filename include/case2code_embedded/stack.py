@@ -77,6 +77,18 @@ def open_stack(folder: Path) -> Iterator[Stack]:
                 (folder / ENVIRONMENT_FILE).unlink(missing_ok=True)
 
 
+def is_up(folder: Path) -> bool:
+    """Whether a stack on `folder` is ready. A stack that was killed leaves its files, but never its lock."""
+    if not (folder / ENVIRONMENT_FILE).exists():
+        return False
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def _choose_ports() -> dict[str, int]:
     """Ports named in the environment, else the usual ones where they are free, else any free ones."""
     chosen = {}

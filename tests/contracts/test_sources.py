@@ -180,7 +180,9 @@ def test_the_files_are_those_of_the_revision_sorted_with_licence_and_url(world: 
     got = checkout(world, found)
     assert [(file.path, file.content) for file in got] == [("a.py", b""), ("a/c.py", b"c = 1\n"), ("b.py", b"b = 1\n")]
     assert {file.license for file in got} == {"MIT"}
-    assert all(file.url.startswith(("https://", "file://")) for file in got)
+    assert all(
+        file.url.startswith(("http://127.0.0.1:", "file://")) for file in got
+    )  # of the index or clone it is from
     assert checkout(world, found) == got
 
 
@@ -283,9 +285,16 @@ def test_git_shows_bytes_of_a_path_that_are_not_utf8_as_escapes(made: GitWorld):
     assert sorted(found) == ["a.py", "caf\\xe8.py", "caf\\xe9.py"]
 
 
-def test_git_leaves_out_a_file_beyond_the_limit(made: GitWorld):
+def test_git_stops_at_more_than_an_archive_may_unpack_to(made: GitWorld):
+    made.release(march(1), {f"part{number}.py": "#" * 900 for number in range(23)})
+    with pytest.raises(RepositoryError, match="more than 20,000 bytes of Python files") as caught:
+        checkout(made, revision(made, march(1)), 1_000)
+    assert caught.value.rule == "archive_bomb"
+
+
+def test_git_gives_a_large_file_so_that_its_drop_has_a_reason(made: GitWorld):
     made.release(march(1), {"small.py": "x = 1\n", "large.py": "#" * 2_000})
-    assert [f.path for f in checkout(made, revision(made, march(1)), 1_000)] == ["small.py"]
+    assert [f.path for f in checkout(made, revision(made, march(1)), 1_000)] == ["large.py", "small.py"]
 
 
 def test_git_reads_the_default_branch_along_first_parents(made: GitWorld):

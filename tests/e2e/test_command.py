@@ -104,6 +104,13 @@ def test_ctrl_c_stops_everything(home: Path, recipe: Path) -> None:
     assert "Stopped; what was done is kept" in output
 
 
+def test_what_a_killed_stack_left_behind_is_not_taken_for_a_stack(home: Path) -> None:
+    (home / "environment.json").write_text("{}")
+    status, output = run(home, "airflow", "version")
+    assert status == 1
+    assert "no stack is up" in output
+
+
 def test_a_second_stack_on_the_same_folder_is_refused(home: Path, recipe: Path) -> None:
     with open_stack(home), pytest.raises(ConfigurationError, match=r"a stack runs on .* already"), open_stack(home):
         pass

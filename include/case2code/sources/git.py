@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from case2code import licenses
+from case2code.archives import MAX_EXPANSION
 from case2code.errors import OutageError, RepositoryError
 from case2code.sources import Revision, SourceFile
 
@@ -71,9 +72,15 @@ def checkout(revision: Revision, settings: Settings, max_bytes: int) -> Iterator
         listing = _git(folder, "ls-tree", "-r", "-l", "-z", "--full-tree", revision.revision)
         entries = [_entry(line) for line in listing.decode("utf-8", "surrogateescape").split("\0") if line]
         # Links (mode 120000) and submodules are no files of this repository.
-        files = {path: blob for mode, blob, size, path in entries if mode.startswith("100") and size <= max_bytes}
-        license = _license(folder, files)
+        files = {path: blob for mode, blob, _, path in entries if mode.startswith("100")}
+        sizes = {path: size for _, _, size, path in entries}
         wanted = [path for path in sorted(files) if path.endswith(".py")]
+        budget = max_bytes * MAX_EXPANSION
+        if sum(sizes[path] for path in {*wanted, *filter(_is_metadata, files)}) > budget:
+            raise RepositoryError(
+                "archive_bomb", f"{revision.repository} has more than {budget:,} bytes of Python files"
+            )
+        license = _license(folder, files)
         for path, content in zip(wanted, _blobs(folder, [files[path] for path in wanted]), strict=True):
             shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
             yield SourceFile(shown, content, license, _url(revision, shown))
@@ -96,8 +103,12 @@ def _blobs(folder: Path, blobs: list[str]) -> Iterator[bytes]:
         at = end + 2 + size
 
 
+def _is_metadata(path: str) -> bool:
+    return path == "pyproject.toml" or path.upper().startswith(("LICENSE", "LICENCE", "COPYING"))
+
+
 def _license(folder: Path, files: dict[str, str]) -> str | None:
-    names = [path for path in sorted(files) if path.upper().startswith(("LICENSE", "LICENCE", "COPYING"))]
+    names = [path for path in sorted(files) if _is_metadata(path) and path != "pyproject.toml"]
     text = next(_blobs(folder, [files[names[0]]])).decode("utf-8", "replace") if names else None
     metadata = email.message_from_string("")
     if "pyproject.toml" in files:

@@ -94,7 +94,7 @@ def checkout(revision: Revision, settings: Settings, max_bytes: int) -> Iterator
         elif license_file is None:
             license_file = data.decode("utf-8", "replace")
     license = licenses.from_metadata(metadata, license_file)
-    page = f"https://pypi.org/project/{revision.repository.removeprefix('pypi:')}/{revision.revision}/"
+    page = f"{settings.index}/project/{revision.repository.removeprefix('pypi:')}/{revision.revision}/"
     for path, data in sorted(files.items()):
         yield SourceFile(path, data, license, page)
 

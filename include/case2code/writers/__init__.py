@@ -2,6 +2,7 @@
 
 A writer module has `Settings` (its part of the recipe) and
 
+- `USES_LLM`: whether `write` is given the LLM's client, or None;
 - `identity(settings) -> object`: whatever changes what it writes; its hash names the writer's ledger;
 - `origin(settings) -> str`: what its inputs are called in the data;
 - `chosen(settings) -> int | None`: for how many functions it is asked at most, None for all;

@@ -16,6 +16,7 @@ from case2code.writers import Function, Written
 
 #: Raise it whenever the same function gets other inputs.
 REVISION: Final = 1
+USES_LLM: Final = False
 
 _POOLS: Final[dict[str, list[Any]]] = {
     "int": [0, 1, 2, 3, 5, 7, 10, -1, 4, 12, 16, 25, 36, 97, 100, 121, 255, 1000, -7, 6, 9, 15, 28, 2024],

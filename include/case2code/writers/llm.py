@@ -23,6 +23,7 @@ from case2code.writers.boundary import known_type
 
 #: Raise it whenever the same reply gives other inputs.
 REVISION: Final = 1
+USES_LLM: Final = True
 
 _MAX_REPLY_CHARS: Final = 100_000
 
@@ -86,6 +87,7 @@ def write(functions: Sequence[Function], settings: Settings, client: openai.Open
 
 def _ask(function: Function, settings: Settings, client: openai.OpenAI) -> Written:
     prompt = _template(settings).substitute(inputs=settings.inputs, function_name=function.name, code=function.code)
+    digest = sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     request: Any = {
         "model": settings.model,
         "messages": [{"role": "user", "content": prompt}],
@@ -101,7 +103,8 @@ def _ask(function: Function, settings: Settings, client: openai.OpenAI) -> Writt
         reply = client.chat.completions.create(**request)
     except openai.BadRequestError as error:
         # The endpoint will say the same tomorrow: an answer about this function, not an outage.
-        return Written(function.function_id, (), (_rejected(str(error), "refused", "the endpoint said 400"),))
+        refused = _rejected(str(error), "refused", "the endpoint said 400")
+        return Written(function.function_id, (), (refused,), digest)
     if not isinstance(reply, ChatCompletion) or reply.choices is None:  # any JSON object becomes a ChatCompletion
         raise OutageError(f"{client.base_url} did not answer with a chat completion: {str(reply)[:200]!r}")
     if not reply.model.startswith(settings.model) and settings.model not in _models(client):
@@ -111,7 +114,6 @@ def _ask(function: Function, settings: Settings, client: openai.OpenAI) -> Writt
     arguments, rejected = read_reply(text[:_MAX_REPLY_CHARS], function)
     tokens_in, tokens_out = (reply.usage.prompt_tokens, reply.usage.completion_tokens) if reply.usage else (0, 0)
     cost = tokens_in * settings.usd_per_million_tokens_in + tokens_out * settings.usd_per_million_tokens_out
-    digest = sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return Written(function.function_id, arguments, rejected, digest, tokens_in, tokens_out, cost / 1_000_000)
 
 
