@@ -36,7 +36,7 @@ ON_DEMAND = (
     "html.entities", "linecache", "locale", "traceback",
 )  # fmt: skip
 # Large libraries, and ways out of the process, that the modules above can do without.
-_LEFT_OUT = ("_hashlib", "_posixsubprocess", "_ssl", "_statistics", "_typing", "_uuid", "fcntl")
+_LEFT_OUT = ("_hashlib", "_posixsubprocess", "_ssl", "_uuid", "fcntl")
 
 _COVERAGE = "case2code.sandbox.coverage"
 _STORE_BYTES = 16 << 20
