@@ -58,6 +58,7 @@ FUNCTIONS: Final = pa.schema(
         ("code", pa.string()),
         ("parameters", PARAMETERS),
         ("docstring", pa.string()),
+        ("seeds", _TEXTS),
         ("returns_value", pa.bool_()),
         ("is_async", pa.bool_()),
         ("is_generator", pa.bool_()),
@@ -93,6 +94,20 @@ VERDICTS: Final = pa.schema(
     ]
 )
 
+_NUMBERS: Final = pa.list_(pa.int32())
+#: What `writers.Reached` holds.
+REACHED: Final = pa.struct(
+    [
+        ("types", pa.map_(pa.string(), pa.string())),
+        ("returned", pa.int32()),
+        ("distinct_outputs", pa.int32()),
+        ("lines", _NUMBERS),
+        ("missed_lines", _NUMBERS),
+        ("branches", pa.list_(_NUMBERS)),
+        ("one_way_lines", _NUMBERS),
+    ]
+)
+
 #: Ledger: one row per function and writer, so that what a request cost is counted once.
 INPUTS: Final = pa.schema(
     [
@@ -104,6 +119,7 @@ INPUTS: Final = pa.schema(
         ("tokens_in", pa.int32()),
         ("tokens_out", pa.int32()),
         ("cost_usd", pa.float64()),
+        ("reached", REACHED),
     ]
 )
 

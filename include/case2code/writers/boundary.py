@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from case2code import values
-from case2code.writers import Function, Written
+from case2code.writers import Function, Tools, Written
 
 #: Raise it whenever the same function gets other inputs.
 REVISION: Final = 1
@@ -94,8 +94,8 @@ def chosen(settings: Settings) -> int | None:
     return None
 
 
-def write(functions: Sequence[Function], settings: Settings, client: Any) -> Iterator[Written]:
-    """Inputs for each function; `client` is not used."""
+def write(functions: Sequence[Function], settings: Settings, tools: Tools) -> Iterator[Written]:
+    """Inputs for each function; `tools` are not used."""
     for function in functions:
         yield Written(function.function_id, tuple(inputs(function, settings.inputs)))
 
