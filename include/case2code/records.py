@@ -108,12 +108,14 @@ REACHED: Final = pa.struct(
     ]
 )
 
-#: Ledger: one row per function and writer, so that what a request cost is counted once.
+#: Ledger: one row per function and writer, so that what a request cost is counted once. `origins` are those of the
+#: `arguments` one by one, empty where all have the row's `origin`.
 INPUTS: Final = pa.schema(
     [
         ("function_id", pa.string()),
         ("origin", pa.string()),
         ("arguments", _TEXTS),
+        ("origins", _TEXTS),
         ("rejected", pa.list_(pa.struct([("text", pa.string()), ("rule", pa.string()), ("reason", pa.string())]))),
         ("prompt_hash", pa.string()),
         ("tokens_in", pa.int32()),

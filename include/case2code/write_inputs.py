@@ -19,9 +19,9 @@ from case2code.ledger import Ledger
 from case2code.plan_day import Shard
 from case2code.recipe import Execute, Part, fingerprint
 from case2code.records import FUNCTIONS, INPUTS, VERDICTS
-from case2code.sandbox import Limits, Sandbox
+from case2code.sandbox import Sandbox
 from case2code.store import Store
-from case2code.writers import Function, Reached, Tools, Written
+from case2code.writers import TRIAL, Function, Reached, Tools, Written
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +66,7 @@ def write_inputs(day: Day, shard: Shard, store: Store, tools: Tools) -> dict[str
 
 def open_sandbox(limits: Execute) -> Sandbox:
     """A sandbox for writers that try their inputs: one pass, since nothing of it is published."""
-    settings = limits.model_dump(exclude={"min_isolation"})
-    return Sandbox(Limits(**settings), min_isolation=limits.min_isolation, passes=1)
+    return Sandbox(TRIAL, min_isolation=limits.min_isolation, passes=1)
 
 
 def open_functions(connection: duckdb.DuckDBPyConnection, day: Day, store: Store) -> None:

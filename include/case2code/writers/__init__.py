@@ -13,14 +13,18 @@ A writer module has `Settings` (its part of the recipe) and
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from case2code.sandbox import Sandbox
+from case2code.sandbox import Limits, Sandbox
+
+#: Limits of a call that a writer makes to try an input. They are no part of a recipe: whatever changes an answer has to
+#: be in its writer's identity. Short, because an input that takes long, or makes a long value, is no good example.
+TRIAL: Final = Limits(cpu_seconds=0.03, max_value_chars=400)
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a writer may use; each is opened by the writer that needs it."""
+    """What a writer may use; each is opened by the writer that needs it. The sandbox has the limits `TRIAL`."""
 
     client: Callable[[], Any]
     sandbox: Callable[[], Sandbox]
@@ -85,7 +89,10 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The inputs of one function: canonical literals of `{parameter: value}`, distinct, in the order written."""
+    """The inputs of one function: canonical literals of `{parameter: value}`, distinct, in the order written.
+
+    `origins` says for each of them where it comes from; empty where all come from the writer as such.
+    """
 
     function_id: str
     arguments: tuple[str, ...]
@@ -95,3 +102,4 @@ class Written:
     tokens_out: int = 0
     cost_usd: float = 0.0
     reached: Reached | None = None
+    origins: tuple[str, ...] = ()

@@ -4,7 +4,8 @@ WITH origins AS (
     SELECT
         function_id,
         unnest(arguments) AS arguments,
-        origin
+        -- Some writers say for each input where it comes from.
+        unnest(list_transform(arguments, lambda argument, place: coalesce(origins[place], origin))) AS origin
     FROM inputs
 ),
 

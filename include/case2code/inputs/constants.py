@@ -1,0 +1,149 @@
+"""Literals in the code of a function, as values that may decide something: both sides of every comparison."""
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+_MAX_TEXT: Final = 60
+_MAX_EACH: Final = 24
+_MAX_INT: Final = 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """Mined values by kind, in the order of the code. `keys` index something or are looked for in it."""
+
+    ints: tuple[int, ...] = ()
+    floats: tuple[float, ...] = ()
+    texts: tuple[str, ...] = ()
+    bytestrings: tuple[bytes, ...] = ()
+    keys: tuple[str, ...] = ()
+    lengths: tuple[int, ...] = ()
+
+
+def mine(tree: ast.AST) -> Constants:
+    """The constants of `tree`.
+
+    >>> mine(ast.parse("def f(x): return x > 18 or x == 'a'"))
+    Constants(ints=(17, 18, 19), floats=(), texts=('a',), bytestrings=(), keys=(), lengths=())
+    """
+    found: dict[str, dict[Any, None]] = {name: {} for name in Constants.__slots__}
+    silent = set(map(id, _unread(tree)))
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare(left=left, comparators=comparators):
+                sides = [left, *comparators]
+                if any(_is_length(side) for side in sides):
+                    for number in _integers(sides):
+                        found["lengths"] |= dict.fromkeys(n for n in (number, number + 1, number - 1) if 0 <= n <= 64)
+            case ast.BinOp(op=ast.Mod(), left=ast.expr(), right=ast.Constant(value=int() as number)):
+                found["ints"] |= dict.fromkeys([number, 2 * number])
+            case ast.Subscript(slice=ast.Constant(value=str() as text)):
+                found["keys"].setdefault(text)
+            case ast.Call(func=ast.Attribute(attr="get" | "pop" | "setdefault"), args=[ast.Constant(value=str() as text), *_]):
+                found["keys"].setdefault(text)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="re")), args=[ast.Constant(value=str() as pattern), *_]):
+                found["texts"] |= dict.fromkeys(matching(pattern))
+            case ast.Constant(value=value) if id(node) not in silent:
+                _keep(value, found)
+    return Constants(**{name: tuple(values)[:_MAX_EACH] for name, values in found.items()})
+
+
+def _keep(value: Any, found: dict[str, dict[Any, None]]) -> None:
+    match value:
+        case bool():
+            return
+        case int() if abs(value) <= _MAX_INT:
+            found["ints"] |= dict.fromkeys([value - 1, value, value + 1] if value else [0, 1, -1])
+        case int():
+            found["ints"].setdefault(value)
+        case float():
+            found["floats"] |= dict.fromkeys([value, value + 0.5, value - 0.5])
+        case str() if 0 < len(value) <= _MAX_TEXT and value.isprintable():
+            found["texts"].setdefault(value)
+        case bytes() if 0 < len(value) <= _MAX_TEXT:
+            found["bytestrings"].setdefault(value)
+
+
+def _unread(tree: ast.AST) -> Iterator[ast.AST]:
+    """Constants that decide nothing: documentation, messages of exceptions, annotations."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            yield node.value
+        elif isinstance(node, ast.Raise) and node.exc is not None:
+            yield from ast.walk(node.exc)
+        elif isinstance(node, ast.arg) and node.annotation is not None:
+            yield from ast.walk(node.annotation)
+
+
+def _is_length(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "len"
+
+
+def _integers(nodes: list[ast.expr]) -> Iterator[int]:
+    for node in nodes:
+        if isinstance(node, ast.Constant) and type(node.value) is int:
+            yield node.value
+
+
+def matching(pattern: str) -> list[str]:
+    """A few texts that the regular expression is likely to match; none where it is not understood.
+
+    >>> matching(r"^(\\\\d{4})-(0|1)[a-f]+$")
+    ['0000-0a', '0000-0aa']
+    """
+    try:
+        parsed = re._parser.parse(pattern)  # type: ignore[attr-defined]
+        return list(dict.fromkeys(_text(parsed, extra)[:_MAX_TEXT] for extra in (0, 1)))
+    except (re.error, RecursionError, OverflowError, KeyError, ValueError, TypeError):
+        return []
+
+
+_CLASSES: Final = {
+    "CATEGORY_DIGIT": "0", "CATEGORY_SPACE": " ", "CATEGORY_WORD": "a", "CATEGORY_NOT_DIGIT": "a",
+    "CATEGORY_NOT_SPACE": "a", "CATEGORY_NOT_WORD": "-",
+}  # fmt: skip
+
+
+def _text(parsed: Any, extra: int) -> str:
+    """Text for a parsed expression, whose repetitions are taken `extra` times more often than they must be."""
+    parts = []
+    for operation, argument in parsed:
+        match str(operation):
+            case "LITERAL":
+                parts.append(chr(argument))
+            case "NOT_LITERAL":
+                parts.append("a" if argument != ord("a") else "b")
+            case "ANY":
+                parts.append("a")
+            case "IN":
+                parts.append(_member(argument))
+            case "CATEGORY":
+                parts.append(_CLASSES[str(argument)])
+            case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
+                least, most, inner = argument
+                parts.append(_text(inner, extra) * min(int(least) + extra, int(most), _MAX_TEXT))
+            case "SUBPATTERN":
+                parts.append(_text(argument[-1], extra))
+            case "ATOMIC_GROUP":
+                parts.append(_text(argument, extra))
+            case "BRANCH":
+                options = argument[1]
+                parts.append(_text(options[min(extra, len(options) - 1)], extra))
+    return "".join(parts)
+
+
+def _member(members: Any) -> str:
+    """One character of a set such as `[a-f\\d]`; of a negated one, the first common character that is not in it."""
+    if str(members[0][0]) == "NEGATE":
+        excluded = "".join(_member([member]) for member in members[1:])
+        return next((char for char in "a0 -_" if char not in excluded), "z")
+    operation, argument = members[0]
+    match str(operation):
+        case "LITERAL":
+            return chr(argument)
+        case "RANGE":
+            return chr(argument[0])
+    return _CLASSES[str(argument)]
