@@ -1,6 +1,7 @@
 """Literals in the code of a function, as values that may decide something: both sides of every comparison."""
 
 import ast
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any, Final
 
 _MAX_TEXT: Final = 60
 _MAX_EACH: Final = 24
+_INFINITE: Final = {"inf", "isinf", "isnan", "isfinite", "nan"}
 _MAX_INT: Final = 10**6
 
 
@@ -42,6 +44,10 @@ def mine(tree: ast.AST) -> Constants:
                 found["ints"] |= dict.fromkeys([number, 2 * number])
             case ast.Subscript(slice=ast.Constant(value=str() as text)):
                 found["keys"].setdefault(text)
+            case ast.Subscript(slice=ast.Constant(value=int() as number)) if 2 < number < 16:
+                found["lengths"] |= dict.fromkeys([number + 1, number + 2])
+            case ast.Name(id=name) | ast.Attribute(attr=name) if name in _INFINITE:
+                found["floats"] |= dict.fromkeys([math.inf, -math.inf, math.nan])
             case ast.Call(func=ast.Attribute(attr="get" | "pop" | "setdefault"), args=[ast.Constant(value=str() as text), *_]):
                 found["keys"].setdefault(text)
             case ast.Call(func=ast.Attribute(value=ast.Name(id="re")), args=[ast.Constant(value=str() as pattern), *_]):

@@ -7,6 +7,7 @@ done with a function depends on that function alone: not on its neighbours, on t
 """
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,6 +17,7 @@ from typing import Any, Final
 from case2code import values
 from case2code.inputs import constants, feedback, usage
 from case2code.inputs.generate import Generator
+from case2code.inputs.guards import Guard, guards
 from case2code.inputs.mutate import Mutator
 from case2code.inputs.types import ANY, FLOAT, INT, NONE, STR, Type, dict_of, from_annotation, join, list_of, type_of
 from case2code.sandbox import Coverage, Execution, Program, Sandbox
@@ -24,9 +26,9 @@ from case2code.writers import Function, Reached, Written
 EXAMPLE, BOUNDARY, MUTATION = "example", "boundary", "mutation"
 
 _TOGETHER: Final = 256  # functions explored side by side
-_WAVES: Final = 7
+_WAVES: Final = 8
 _WAVE: Final = 24  # candidates of one function in one wave
-_PATIENCE: Final = 2  # waves without anything new, after which a function is done
+_PATIENCE: Final = 3  # waves without anything new, after which a function is done
 _ENOUGH_OUTPUTS: Final = 10
 _MAX_CHARS: Final = 400  # longer arguments are no good example of anything
 #: Exceptions that say that the types were wrong, unless the code raises them itself.
@@ -88,7 +90,9 @@ class Exploration:
     _random: Random = field(init=False)
     _constants: constants.Constants = field(init=False)
     _raising_lines: frozenset[int] = field(init=False)
+    _guards: dict[int, Guard] = field(init=False)
     _signatures: list[_Signature] = field(init=False)
+    _is_certain: bool = True  # annotations, defaults or examples name all types
     _wave: list[_Candidate] = field(default_factory=list)
     _waves: int = 0
     _idle: int = 0
@@ -112,6 +116,7 @@ class Exploration:
         self._generator = Generator(self._random, self._constants)
         self._mutator = Mutator(self._random, self._constants)
         self._raising_lines = frozenset(n.lineno for n in ast.walk(tree) if isinstance(n, ast.Raise | ast.Assert))
+        self._guards = guards(definition, [p["name"] for p in self._parameters])
         self._signatures = [_Signature(kinds) for kinds in self._combinations(usage.Usage(definition, tree.body))]
 
     # Types
@@ -124,7 +129,6 @@ class Exploration:
         """Types for all parameters together, the most likely ones first, each different from the others."""
         seeds = [values.parse(seed) for seed in self.function.seeds]
         choices: dict[str, list[Type]] = {}
-        certain = True
         for parameter in self._parameters:
             name = parameter["name"]
             shown = join(type_of(seed[name]) for seed in seeds if name in seed)
@@ -134,7 +138,7 @@ class Exploration:
             known = [usage.refined(kind, from_use) for kind in (shown, annotated, default) if kind not in (ANY, NONE)]
             if used.is_callable(name):
                 known.append(NONE)
-            certain = certain and bool(known)
+            self._is_certain = self._is_certain and bool(known)
             if default == NONE:
                 from_use = [*from_use, NONE]
             options = dict.fromkeys([*known, *from_use, *(option for kind in known for option in kind.options)])
@@ -148,7 +152,7 @@ class Exploration:
                 if alike:
                     combinations.append(first | {name: choices[alike[0]][rank] for name in alike})
             combinations += [first | {n: options[rank]} for n, options in choices.items() if len(options) > rank]
-        if not certain:
+        if not self._is_certain:
             combinations += [{name: kind for name in first} for kind in _GUESSES]
             combinations += [{name: list_of(INT) if n == 0 else INT for n, name in enumerate(first)}]
         return list({tuple(combination.values()): combination for combination in reversed(combinations)}.values())[::-1]
@@ -161,9 +165,14 @@ class Exploration:
         return Program(f.function_id, f.code, f.name, tuple(candidate.text for candidate in self._wave))
 
     @property
+    def _one_way(self) -> set[int]:
+        """Lines that decide something and went one way only, or were not reached."""
+        ways = Counter(line for line, _ in self._branches)
+        return {line for line in self._deciding if ways[line] < 2}
+
+    @property
     def _is_covered(self) -> bool:
-        ways = {line for line in self._deciding if sum(a == line for a, _ in self._branches) < 2}
-        return bool(self._reachable) and self._reachable <= self._lines and not ways
+        return bool(self._reachable) and self._reachable <= self._lines and not self._one_way
 
     @property
     def _is_rich(self) -> bool:
@@ -188,29 +197,46 @@ class Exploration:
     def _plan_first(self) -> None:
         for seed in self.function.seeds[:8]:
             self._add(_Candidate(seed, values.parse(seed), EXAMPLE, None))
-        for rank, signature in enumerate(self._signatures[:8]):
-            self._try(signature, 8 if rank == 0 else 2)
+        first, *others = self._signatures
+        self._try(first, 12 if self._is_certain else 8)
+        for signature in [] if self._is_certain else others[:8]:
+            self._try(signature, 2)
 
     def _plan_next(self, returned: list[_Found]) -> None:
+        untried = [one for one in self._signatures if not one.tried]
         if len(returned) < 3:
-            for signature in [one for one in self._signatures if not one.tried][:10]:
+            for signature in untried[:10]:
+                self._try(signature, 2)
+        elif self._waves > 2 and not self._is_covered:
+            for signature in untried[:2]:
                 self._try(signature, 2)
         good = sorted((one for one in self._signatures if one.returned), key=lambda one: -one.score)[:3]
+        if self._is_certain and self._signatures[0].returned:
+            good = self._signatures[:1]
         share = 0.6 if self._waves == 1 else 0.3
         for rank, signature in enumerate(good):
             self._try(signature, int(_WAVE * share * (0.6, 0.25, 0.15)[rank]) + 1)
+        self._mutate()
+
+    def _mutate(self) -> None:
+        """Fill the wave with mutants, most of them of inputs that came to a line where all went the same way."""
         parents = [found for found in self._found if found.is_new] or self._found
         if not parents:
             return
         rows = [found.candidate.values for found in parents]
+        one_way = sorted(self._one_way & self._guards.keys() & self._lines)
         for _ in range(3 * _WAVE):
             if len(self._wave) >= _WAVE:
                 break
+            guard, able = None, parents
+            if one_way and self._random.random() < 0.7:
+                line = self._random.choice(one_way)
+                guard = self._guards[line]
+                able = [found for found in parents if line in found.coverage.lines] or parents
             # The last ones have been mutated the least.
-            parent = parents[-1 - int(len(parents) * self._random.random() ** 1.5)]
-            if parent.candidate.values:
-                changed = self._mutator.row(parent.candidate.values, rows)
-                self._propose(changed, MUTATION, parent.candidate.signature)
+            parent = able[-1 - int(len(able) * self._random.random() ** 1.5)].candidate
+            if parent.values:
+                self._propose(self._mutator.row(parent.values, rows, guard), MUTATION, parent.signature)
 
     def _try(self, signature: _Signature, rows: int) -> None:
         """Add `rows` inputs of the signature, if it has so many."""

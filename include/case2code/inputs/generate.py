@@ -109,9 +109,9 @@ class Generator:
         return pool[int(len(pool) * self._random.random() ** 1.5)]
 
     def _random_text(self) -> str:
-        mined = [text for text in self._constants.texts if len(text) <= 12]
-        alphabets = ["ab", "abc", "01", "0123456789", "aB1 -", "xyz ", *(mined and ["".join(mined)])]
-        alphabet = self._random.choice(alphabets)
+        mined = "".join(text for text in self._constants.texts if len(text) <= 12)
+        own = [mined, mined, "ab " + mined] if mined else []
+        alphabet = self._random.choice(["ab", "abc", "01", "0123456789", "aB1 -", "xyz ", *own])
         return "".join(self._random.choice(alphabet) for _ in range(self._random.choice((1, 2, 3, 4, 5, 6, 8, 12))))
 
     def _length(self) -> int:
@@ -199,26 +199,34 @@ class Generator:
         if element == INT:
             items = [self._small(INT) for _ in range(length)]
         elif element == STR:
-            words = [*_WORDS, *self._constants.texts]
-            items = [self._random.choice(words) for _ in range(length)]
+            words = self._constants.texts or _WORDS
+            items = [self._word(words) for _ in range(length)]
         else:
             items = [self.value(element, "", depth + 1) for _ in range(length)]
         if element in (INT, FLOAT, STR) and self._random.random() < 0.3:
             items.sort()
         return _CONTAINERS[kind.name](items)
 
+    def _word(self, mined: Sequence[str]) -> str:
+        chance = self._random.random()
+        if chance < 0.2:
+            return self._random_text()
+        return self._random.choice(mined if chance < 0.6 else _WORDS)
+
     def _small(self, kind: Type) -> Any:
         if kind == FLOAT:
             return self._random.choice(_FLOATS[:10])
-        if self._constants.ints and self._random.random() < 0.2:
+        if self._constants.ints and self._random.random() < 0.3:
             return self._random.choice(self._constants.ints)
         return self._random.choice((0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 9, 10, -1, -3))
 
     def row(self, kinds: dict[str, Type], number: int) -> dict[str, Any]:
         """Arguments for parameters of these types; rows of low numbers have the simple values.
 
-        Often a value is made to fit another one: an index in range, a member, equal lengths, equal shapes.
+        Often a value is made to fit the others: an index in range, a member, equal lengths, equal shapes, a sum.
         """
+        if number == 1:
+            return {name: self.empty(kind) for name, kind in kinds.items()}
         made: dict[str, Any] = {}
         for place, (name, kind) in enumerate(kinds.items()):
             pool = self.pool(kind, name)
@@ -226,16 +234,22 @@ class Generator:
                 made[name] = pool[(number + place) % len(pool)]
             else:
                 made[name] = self.value(kind, name)
-        if len(made) > 1 and self._random.random() < 0.7:
-            self._relate(made, kinds)
+        if len(made) > 1 and self._random.random() < 0.75:
+            self._relate(made)
         return made
 
-    def _relate(self, made: dict[str, Any], kinds: dict[str, Type]) -> None:
+    def empty(self, kind: Type) -> Any:
+        """The value of the type that is false, where there is one."""
+        return next((value for value in self.pool(kind) if not value), self.pool(kind)[0])
+
+    def _relate(self, made: dict[str, Any]) -> None:
+        """Change some of the values so that they have to do with each other."""
         names = list(made)
+        if self._random.random() < 0.25 and self._relate_several(made):
+            return
         for name in names:
             value = made[name]
-            others = [other for other in names if other != name]
-            other = made[self._random.choice(others)]
+            other = made[self._random.choice([other for other in names if other != name])]
             chance = self._random.random()
             if type(value) is int and isinstance(other, list | tuple | str) and other and chance < 0.6:
                 members = [item for item in other if type(item) is int]
@@ -243,15 +257,60 @@ class Generator:
                 made[name] = self._random.choice(members if members and chance < 0.3 else bounds)
             elif type(value) is int and type(other) is int and chance < 0.35:
                 made[name] = other + self._random.choice((0, 1, -1, 2, other))
-            elif isinstance(value, str) and isinstance(other, str) and other and chance < 0.45:
-                start = self._random.randrange(len(other))
-                made[name] = self._random.choice((other, other[start:], other[:start], other[start], other[::-1]))
+            elif isinstance(value, str) and isinstance(other, str) and other and chance < 0.5:
+                made[name] = self._like(other)
             elif isinstance(value, str | int | tuple) and isinstance(other, list | dict) and other and chance < 0.6:
                 fitting = [item for item in other if type(item) is type(value)]
                 if fitting:
                     made[name] = self._random.choice(fitting)
             elif isinstance(value, list) and isinstance(other, list) and value and other and chance < 0.6:
-                made[name] = _fitted(value, other) if chance < 0.45 or kinds[name].element == ANY else list(value)
+                made[name] = _fitted(value, other) if chance < 0.5 else other[::-1] if chance < 0.55 else list(other)
+
+    def _relate_several(self, made: dict[str, Any]) -> bool:
+        """Relations of all values of one type; False where there is no type that two have in common."""
+        pick = self._random.choice
+        types = [type(value) for value in made.values()]
+        common = [kind for kind in dict.fromkeys(types) if types.count(kind) > 1 and kind in (int, str, list)]
+        if not common:
+            return False
+        kind = pick(common)
+        names = [name for name, value in made.items() if type(value) is kind]
+        chance = self._random.random()
+        if chance < 0.3:
+            made.update(dict.fromkeys(names, made[names[0]]))
+        elif kind is int:
+            sized = [len(value) for value in made.values() if isinstance(value, list | str | tuple)]
+            bound = max(sized, default=20)
+            made.update(zip(names, sorted(self._random.randint(0, max(bound - 1, 1)) for _ in names), strict=True))
+        elif len(names) > 2:  # one is made of the others
+            whole, first, second = self._random.sample(names, 3)
+            made[whole] = made[first] + made[second]
+            if chance < 0.6:
+                made[whole] = _zipped(made[first], made[second])
+        else:
+            made[names[0]] = made[names[1]] + made[names[0]]
+        return True
+
+    def _like(self, text: str) -> str:
+        """A text that has to do with another one: the same, a part of it, its letters in another order."""
+        start = self._random.randrange(len(text))
+        end = self._random.randrange(len(text))
+        swapped = list(text)
+        swapped[start], swapped[end] = swapped[end], swapped[start]
+        shuffled = list(text)
+        self._random.shuffle(shuffled)
+        changed = text[:start] + self._random.choice("abx1") + text[start + 1 :]
+        parts = (text, text[start:], text[:start], text[start], text[::-1], text[start:] + text[:start])
+        return self._random.choice((*parts, "".join(swapped), "".join(shuffled), changed))
+
+
+def _zipped(first: Any, second: Any) -> Any:
+    """Items of both in turn, then the rest of the longer one."""
+    shorter = min(len(first), len(second))
+    made = first[:0]
+    for n in range(shorter):
+        made = made + first[n : n + 1] + second[n : n + 1]
+    return made + first[shorter:] + second[shorter:]
 
 
 def _fitted(value: list[Any], other: list[Any]) -> list[Any]:

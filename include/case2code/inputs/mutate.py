@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from case2code import values
 from case2code.inputs.constants import Constants
+from case2code.inputs.guards import Guard
 
 _BUILD: Final[dict[type, Callable[[Any], Any]]] = {list: list, tuple: tuple, deque: deque}
 _MAX_LENGTH: Final = 40
@@ -21,12 +22,25 @@ class Mutator:
     def __init__(self, random: Random, constants: Constants) -> None:
         self._random = random
         self._constants = constants
+        self._mined = constants
 
-    def row(self, arguments: dict[str, Any], others: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """`arguments` with one or two of them changed, sometimes into what another row has there."""
+    def row(
+        self, arguments: dict[str, Any], others: Sequence[dict[str, Any]], guard: Guard | None = None
+    ) -> dict[str, Any]:
+        """`arguments` with one or two of them changed, sometimes into what another row has there.
+
+        With a `guard` it is those that decide there that change, by the literals that they are held against.
+        """
         changed = dict(arguments)
+        names = [name for name in guard.names if name in changed] if guard is not None else []
+        self._mined = self._constants
+        if guard is not None and self._random.random() < 0.6:
+            self._mined = guard.constants
+        if guard is not None and guard.rows and self._random.random() < 0.3:
+            chosen = self._random.choice(guard.rows)
+            return changed | {name: value for name, value in chosen.items() if name in changed}
         for _ in range(self._random.choice((1, 1, 1, 2))):
-            name = self._random.choice(list(changed))
+            name = self._random.choice(names or list(changed))
             other = self._random.choice(others)
             if self._random.random() < 0.15 and name in other:
                 changed[name] = other[name]
@@ -36,7 +50,7 @@ class Mutator:
 
     def value(self, value: Any, depth: int = 0) -> Any:
         """Another value, of the same type as far as that can be."""
-        pick, mined = self._random.choice, self._constants
+        pick, mined = self._random.choice, self._mined
         match value:
             case bool():
                 return not value
@@ -68,7 +82,7 @@ class Mutator:
         pick = self._random.choice
         at = self._random.randrange(len(text) + 1)
         end = min(len(text), at + pick((1, 1, 2, 3)))
-        piece = pick([*self._constants.texts, *self._constants.keys, *"a b0Z-,.1", " ", text[at:end], text[:3]])
+        piece = pick([*self._mined.texts, *self._mined.keys, *"a b0Z-,.1", " ", text[at:end], text[:3]])
         mutant = pick(
             (
                 text[:at] + piece + text[at:],
@@ -90,7 +104,7 @@ class Mutator:
     def _items(self, items: list[Any], depth: int) -> list[Any]:
         pick = self._random.choice
         if not items:
-            return [pick(self._constants.ints or (0, 1, 2))] if depth == 0 else items
+            return [pick(self._mined.ints or (0, 1, 2))] if depth == 0 else items
         at = self._random.randrange(len(items))
         changed = [*items[:at], self.value(items[at], depth + 1), *items[at + 1 :]]
         return pick(
@@ -115,11 +129,11 @@ class Mutator:
         pick = self._random.choice
         pairs = list(value.items())
         if not pairs:
-            return {pick(self._constants.keys or ("a", "b")): 1}
+            return {pick(self._mined.keys or ("a", "b")): 1}
         at = self._random.randrange(len(pairs))
         key, item = pairs[at]
         changed = value | {key: self.value(item, depth + 1)}
-        new = pick(self._constants.keys) if self._constants.keys and type(key) is str else self.value(key, depth + 1)
+        new = pick(self._mined.keys) if self._mined.keys and type(key) is str else self.value(key, depth + 1)
         return pick(
             (
                 changed,

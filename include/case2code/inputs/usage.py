@@ -27,13 +27,14 @@ from case2code.inputs.types import (
 )
 
 _MAX_NESTED: Final = 4
+_PLAIN: Final = {kind.name: kind for kind in (INT, FLOAT, STR, BYTES, BOOL)}
 #: Kinds that exclude each other: two places of different ones are never joined.
 _SOLID: Final = ("str", "bytes", "list", "dict", "set", "tuple", "int", "float")
 _NUMBERS: Final = {"int", "float", "bool"}
 _SHARES: Final = {
     "number": {"int": 0.8, "float": 0.3},
     "real": {"float": 0.8, "int": 0.6},
-    "iterable": {"list": 0.8, "str": 0.3, "tuple": 0.1},
+    "iterable": {"list": 0.8, "str": 0.3, "tuple": 0.1, "set": 0.05},
     "sequence": {"list": 0.8, "str": 0.5, "tuple": 0.1},
     "container": {"list": 0.4, "str": 0.3, "dict": 0.3, "set": 0.1},
     "sized": {"list": 0.5, "str": 0.4},
@@ -196,49 +197,50 @@ class Place:
         for kind in ("callable", "object"):
             scores.pop(kind, None)
         ranked = sorted((kind for kind in scores if scores[kind] > 0), key=lambda kind: (-scores[kind], kind))
-        types = [place._type(kind, name, depth) for kind in ranked[:4]]
+        types = [kind for ranked_kind in ranked[:4] for kind in place._type(ranked_kind, name, depth)]
         if depth == 0 and optional:
             types.append(NONE)
         return list(dict.fromkeys(types))
 
-    def _type(self, kind: str, name: str, depth: int) -> Type:
-        if kind in ("int", "float", "str", "bytes", "bool"):
-            return {"int": INT, "float": FLOAT, "str": STR, "bytes": BYTES, "bool": BOOL}[kind]
+    def _type(self, kind: str, name: str, depth: int) -> list[Type]:
+        """The type of that kind, as the evidence about the contents completes it; a few, where elements may differ."""
+        if kind in _PLAIN:
+            return [_PLAIN[kind]]
         if depth >= _MAX_NESTED:
-            return INT
+            return [INT]
         if kind == "dict":
-            key = _first([self._key, self._iterated], depth) or STR
-            value = _first([self._item], depth) or INT
-            return dict_of(key if _hashable(key) else STR, value)
+            key = _joined([self._key, self._iterated], depth) or [STR]
+            value = _joined([self._item], depth) or [INT]
+            return [dict_of(key[0] if _hashable(key[0]) else STR, value[0])]
         if kind in ("list", "set", "deque", "tuple", "Counter"):
             if kind == "tuple" and self.width:
-                parts = [_first([self.fields.get(n), self._iterated, self._item], depth) for n in range(self.width)]
-                return tuple_of(*(part or INT for part in parts))
-            element = _first([self._iterated, self._item, *self.fields.values()], depth)
-            if element is None:
+                parts = [_joined([self.fields.get(n), self._iterated, self._item], depth) for n in range(self.width)]
+                return [tuple_of(*(part[0] if part else INT for part in parts))]
+            elements = _joined([self._iterated, self._item, *self.fields.values()], depth)
+            if not elements:
                 lowered = name.lower()
-                element = STR if lowered in _PLURALS_OF_TEXT else list_of(INT) if lowered in _GRIDS else INT
+                elements = [STR if lowered in _PLURALS_OF_TEXT else list_of(INT) if lowered in _GRIDS else INT]
             if kind == "tuple":
-                return tuple_of(element, REST)
-            if kind == "Counter":
-                return Type("Counter", (element, INT))
-            if kind == "set" and not _hashable(element):
-                element = INT
-            return Type(kind, (element,))
-        return Type(kind)
+                return [tuple_of(elements[0], REST)]
+            if kind == "list":
+                return [list_of(element) for element in elements[: 3 if depth == 0 else 1]]
+            if not _hashable(elements[0]):
+                elements = [INT]
+            return [Type(kind, (elements[0], INT) if kind == "Counter" else (elements[0],))]
+        return [Type(kind)]
 
 
 def _hashable(kind: Type) -> bool:
     return kind.name not in ("list", "dict", "set", "deque", "Counter", "bytearray", "|") and all(map(_hashable, kind.of))
 
 
-def _first(places: Iterable[Place | None], depth: int) -> Type | None:
-    """The best type of the places taken together."""
+def _joined(places: Iterable[Place | None], depth: int) -> list[Type]:
+    """The types of the places taken together."""
     joined = Place()
     for place in places:
         if place is not None:
             joined = joined.join(place)
-    return next(iter(joined.types(depth=depth + 1)), None)
+    return joined.types(depth=depth + 1)
 
 
 class Usage:
@@ -504,8 +506,8 @@ class Usage:
                         for place in (after.iterated, *after.here.fields.values()):
                             before.join(place)
                 case ast.Is() | ast.IsNot():
-                    if isinstance(node, ast.Constant) and node.value is None:
-                        before.say("None", 0.5)
+                    if isinstance(node, ast.Constant):
+                        before.say("None" if node.value is None else type(node.value).__name__, 0.5)
                 case ast.Eq() | ast.NotEq():
                     before.join(after)
                 case _:
