@@ -23,7 +23,8 @@ REPOSITORIES: Final = pa.schema(
     ]
 )
 
-#: One row per Python file of one revision of one repository; `content` is null where the file was dropped.
+#: One row per Python file of one revision of one repository; `content` is null where the file was dropped, but
+#: for tests and examples: they show inputs of other files' functions.
 FILES: Final = pa.schema(
     [
         ("source", pa.string()),
