@@ -40,6 +40,9 @@ def mine(tree: ast.AST) -> Constants:
                 if any(_is_length(side) for side in sides):
                     for number in _integers(sides):
                         found["lengths"] |= dict.fromkeys(n for n in (number, number + 1, number - 1) if 0 <= n <= 64)
+                _keep_placed(node, found)
+            case ast.BoolOp():
+                _keep_placed(node, found)
             case ast.BinOp(op=ast.Mod(), left=ast.expr(), right=ast.Constant(value=int() as number)):
                 found["ints"] |= dict.fromkeys([number, 2 * number])
             case ast.Subscript(slice=ast.Constant(value=str() as text)):
@@ -67,10 +70,41 @@ def _keep(value: Any, found: dict[str, dict[Any, None]]) -> None:
             found["ints"].setdefault(value)
         case float():
             found["floats"] |= dict.fromkeys([value, value + 0.5, value - 0.5])
-        case str() if 0 < len(value) <= _MAX_TEXT and value.isprintable():
+        case str() if 0 < len(value) <= _MAX_TEXT:
             found["texts"].setdefault(value)
+            if value in ("inf", "-inf", "nan"):
+                found["floats"].setdefault(float(value))
         case bytes() if 0 < len(value) <= _MAX_TEXT:
             found["bytestrings"].setdefault(value)
+
+
+def _keep_placed(test: ast.expr, found: dict[str, dict[Any, None]]) -> None:
+    """Texts with all that the condition asks for in its place: `x[0] == "<" and x.endswith(">")` gives '<aa>'."""
+    placed = [one for node in ast.walk(test) for one in _placed(node)]
+    for kind, name, filler in ((str, "texts", "a"), (bytes, "bytestrings", b"a")):
+        made: Any = kind()
+        ends = [value for place, value in placed if isinstance(value, kind) and place < 0]
+        for place, value in sorted(((p, v) for p, v in placed if isinstance(v, kind) and p >= 0), key=lambda one: one[0]):
+            made = made + filler * (place - len(made))
+            made = made[:place] + value + made[place + len(value) :]
+        if ends and len(placed) > 1:
+            made = made + filler * 2 + ends[0]
+        if made and len(made) <= _MAX_TEXT:
+            found[name].setdefault(made)
+
+
+def _placed(node: ast.AST) -> Iterator[tuple[int, Any]]:
+    match node:
+        case ast.Call(func=ast.Attribute(attr="startswith" | "endswith" as name), args=[ast.Constant(value=value), *_]):
+            yield (0 if name == "startswith" else -1), value
+        case ast.Compare(left=ast.Subscript(slice=place), comparators=[ast.Constant() | ast.Tuple() | ast.List() as other]):
+            if isinstance(place, ast.Slice):
+                place = place.lower or ast.Constant(value=0)
+            offset = -1 if isinstance(place, ast.UnaryOp) else place.value if isinstance(place, ast.Constant) else None
+            first = other if isinstance(other, ast.Constant) else next(iter(other.elts), None)
+            if type(offset) is int and offset < _MAX_TEXT and isinstance(first, ast.Constant):
+                is_member = isinstance(other, ast.Constant) and any(isinstance(op, ast.In | ast.NotIn) for op in node.ops)
+                yield offset, first.value[:1] if is_member and isinstance(first.value, str | bytes) else first.value
 
 
 def _unread(tree: ast.AST) -> Iterator[ast.AST]:

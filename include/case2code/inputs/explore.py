@@ -33,7 +33,7 @@ _ENOUGH_OUTPUTS: Final = 10
 _MAX_CHARS: Final = 400  # longer arguments are no good example of anything
 #: Exceptions that say that the types were wrong, unless the code raises them itself.
 _WRONG_TYPE: Final = {"TypeError", "AttributeError", "NameError", "UnboundLocalError"}
-_GUESSES: Final = (INT, list_of(INT), STR, list_of(list_of(INT)), dict_of(STR, INT), list_of(STR), FLOAT)
+_GUESSES: Final = (INT, list_of(INT), STR, list_of(list_of(INT)), dict_of(STR, INT), list_of(STR), FLOAT, list_of(INT | STR | NONE))
 
 
 def explore(functions: Iterable[Function], count: int, sandbox: Sandbox) -> Iterator[Written]:
@@ -41,7 +41,7 @@ def explore(functions: Iterable[Function], count: int, sandbox: Sandbox) -> Iter
     waiting = iter(functions)
     while together := [Exploration(function) for function in islice(waiting, _TOGETHER)]:
         running = together
-        while running := [one for one in running if one.plan()]:
+        while running := [one for one in running if one.plan(count)]:
             programs = [one.program for one in running]
             for one, (_, executions) in zip(running, sandbox.run(programs, with_coverage=True), strict=True):
                 one.learn(executions)
@@ -152,9 +152,8 @@ class Exploration:
                 if alike:
                     combinations.append(first | {name: choices[alike[0]][rank] for name in alike})
             combinations += [first | {n: options[rank]} for n, options in choices.items() if len(options) > rank]
-        if not self._is_certain:
-            combinations += [{name: kind for name in first} for kind in _GUESSES]
-            combinations += [{name: list_of(INT) if n == 0 else INT for n, name in enumerate(first)}]
+        combinations += [{name: kind for name in first} for kind in _GUESSES]
+        combinations += [{name: list_of(INT) if n == 0 else INT for n, name in enumerate(first)}]
         return list({tuple(combination.values()): combination for combination in reversed(combinations)}.values())[::-1]
 
     # Waves
@@ -181,10 +180,12 @@ class Exploration:
             return sum(found.output is not None for found in self._found) >= _ENOUGH_OUTPUTS
         return len(self._outputs) >= _ENOUGH_OUTPUTS
 
-    def plan(self) -> bool:
+    def plan(self, count: int) -> bool:
         """Choose the candidates of the next wave; False where nothing is left to do."""
         returned = [found for found in self._found if found.output is not None]
-        if self._waves >= _WAVES or self._idle >= _PATIENCE or (self._is_covered and self._is_rich):
+        if self._waves >= _WAVES or self._idle >= _PATIENCE or (
+            self._is_covered and self._is_rich and len(returned) >= count
+        ):
             return False
         self._wave = []
         if self._waves == 0:
@@ -198,7 +199,7 @@ class Exploration:
         for seed in self.function.seeds[:8]:
             self._add(_Candidate(seed, values.parse(seed), EXAMPLE, None))
         first, *others = self._signatures
-        self._try(first, 12 if self._is_certain else 8)
+        self._try(first, 20 if self._is_certain else 10)
         for signature in [] if self._is_certain else others[:8]:
             self._try(signature, 2)
 

@@ -55,7 +55,7 @@ class Mutator:
             case bool():
                 return not value
             case int():
-                near = [value + 1, value - 1, -value, value * 2, value // 2, value * 10, value + 10, 0, value % 10]
+                near = [value + 1, value - 1, -value, value * 2, value // 2, value + 10, 0, value % 10]
                 return self._common(pick([*near, *(mined.ints and [pick(mined.ints), value + pick(mined.ints)])]))
             case float():
                 near = [value + 1, value - 0.5, -value, value * 2, value / 2, 0.0, value // 1]
@@ -97,6 +97,7 @@ class Mutator:
                 text[:at],
                 piece,
                 text[:at] + text[at:end] * 3 + text[end:],
+                "".join(char * 2 for char in text),
             )
         )
         return mutant[:_MAX_LENGTH * 2]

@@ -55,7 +55,8 @@ _METHODS: Final = (
     ({"bit_length", "to_bytes"}, {"int": 2.0}), ({"is_integer", "hex"}, {"float": 2.0}), ({"decode"}, {"bytes": 3.0}),
     ({"numerator", "denominator"}, {"int": 1.0, "Fraction": 0.6}), ({"real", "imag", "conjugate"}, {"complex": 1.0}),
     ({"year", "month", "day", "weekday", "isoformat", "isocalendar"}, {"date": 1.5, "datetime": 0.5}),
-    ({"hour", "minute", "second", "microsecond"}, {"datetime": 1.5}), ({"total_seconds"}, {"timedelta": 2.0}),
+    ({"hour", "minute", "second", "microsecond"}, {"datetime": 1.5}),
+    ({"total_seconds", "days", "seconds", "microseconds"}, {"timedelta": 2.0}),
 )  # fmt: skip
 #: Functions whose arguments are all of one kind, and what they return.
 _INTEGERS: Final = {"bin", "hex", "oct", "chr", "range", "gcd", "lcm", "factorial", "comb", "perm", "isqrt", "xrange"}
@@ -490,6 +491,10 @@ class Usage:
         return left.join(right)
 
     def _compare(self, left: ast.expr, ops: list[ast.cmpop], comparators: list[ast.expr]) -> None:
+        match left, comparators:
+            case ast.Call(func=ast.Name(id="type"), args=[value]), [ast.expr() as classes]:
+                self._is_instance(self._read(value), classes)
+                return
         before = self._read(left)
         for op, node in zip(ops, comparators, strict=True):
             after = self._read(node)
@@ -583,11 +588,7 @@ class Usage:
 
     def _function(self, name: str, node: ast.Call) -> Place:
         if name in ("isinstance", "issubclass") and len(node.args) == 2:
-            place, classes = self._read(node.args[0]), node.args[1]
-            for one in classes.elts if isinstance(classes, ast.Tuple) else [classes]:
-                known = one.id if isinstance(one, ast.Name) else one.attr if isinstance(one, ast.Attribute) else ""
-                for kind, weight in _CLASSES.get(known, {}).items():
-                    place.say(kind, 0.7 * weight)
+            self._is_instance(self._read(node.args[0]), node.args[1])
             return Place(bool=1.0)
         if name in ("map", "filter", "reduce") and len(node.args) >= 2:
             return self._mapped(name, node)
@@ -671,6 +672,18 @@ class Usage:
         if name in _SAME:
             return first
         return Place(**{_RETURNS[name]: 1.0}) if name in _RETURNS else Place()
+
+    def _is_instance(self, place: Place, classes: ast.expr) -> None:
+        for one in classes.elts if isinstance(classes, ast.Tuple | ast.List | ast.Set) else [classes]:
+            match one:
+                case ast.Name(id=known) | ast.Attribute(attr=known):
+                    kinds = _CLASSES.get(known, {})
+                case ast.Call(func=ast.Name(id="type"), args=[ast.Constant(value=value)]):
+                    kinds = {type(value).__name__: 1.0}
+                case _:
+                    kinds = {}
+            for kind, weight in kinds.items():
+                place.say(kind, 0.7 * weight)
 
     def _mapped(self, name: str, node: ast.Call) -> Place:
         elements = [self._iterate(self._read(argument)) for argument in node.args[1:]]
