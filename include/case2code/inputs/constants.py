@@ -51,7 +51,9 @@ def mine(tree: ast.AST) -> Constants:
                 found["lengths"] |= dict.fromkeys([number + 1, number + 2])
             case ast.Name(id=name) | ast.Attribute(attr=name) if name in _INFINITE:
                 found["floats"] |= dict.fromkeys([math.inf, -math.inf, math.nan])
-            case ast.Call(func=ast.Attribute(attr="get" | "pop" | "setdefault"), args=[ast.Constant(value=str() as text), *_]):
+            case ast.Call(
+                func=ast.Attribute(attr="get" | "pop" | "setdefault"), args=[ast.Constant(value=str() as text), *_]
+            ):
                 found["keys"].setdefault(text)
             case ast.Call(func=ast.Attribute(value=ast.Name(id="re")), args=[ast.Constant(value=str() as pattern), *_]):
                 found["texts"] |= dict.fromkeys(matching(pattern))
@@ -84,7 +86,9 @@ def _keep_placed(test: ast.expr, found: dict[str, dict[Any, None]]) -> None:
     for kind, name, filler in ((str, "texts", "a"), (bytes, "bytestrings", b"a")):
         made: Any = kind()
         ends = [value for place, value in placed if isinstance(value, kind) and place < 0]
-        for place, value in sorted(((p, v) for p, v in placed if isinstance(v, kind) and p >= 0), key=lambda one: one[0]):
+        for place, value in sorted(
+            ((p, v) for p, v in placed if isinstance(v, kind) and p >= 0), key=lambda one: one[0]
+        ):
             made = made + filler * (place - len(made))
             made = made[:place] + value + made[place + len(value) :]
         if ends and len(placed) > 1:
@@ -97,13 +101,17 @@ def _placed(node: ast.AST) -> Iterator[tuple[int, Any]]:
     match node:
         case ast.Call(func=ast.Attribute(attr="startswith" | "endswith" as name), args=[ast.Constant(value=value), *_]):
             yield (0 if name == "startswith" else -1), value
-        case ast.Compare(left=ast.Subscript(slice=place), comparators=[ast.Constant() | ast.Tuple() | ast.List() as other]):
+        case ast.Compare(
+            left=ast.Subscript(slice=place), comparators=[ast.Constant() | ast.Tuple() | ast.List() as other]
+        ):
             if isinstance(place, ast.Slice):
                 place = place.lower or ast.Constant(value=0)
             offset = -1 if isinstance(place, ast.UnaryOp) else place.value if isinstance(place, ast.Constant) else None
             first = other if isinstance(other, ast.Constant) else next(iter(other.elts), None)
             if type(offset) is int and offset < _MAX_TEXT and isinstance(first, ast.Constant):
-                is_member = isinstance(other, ast.Constant) and any(isinstance(op, ast.In | ast.NotIn) for op in node.ops)
+                is_member = isinstance(other, ast.Constant) and any(
+                    isinstance(op, ast.In | ast.NotIn) for op in node.ops
+                )
                 yield offset, first.value[:1] if is_member and isinstance(first.value, str | bytes) else first.value
 
 

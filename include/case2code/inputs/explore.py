@@ -19,7 +19,20 @@ from case2code.inputs import constants, feedback, usage
 from case2code.inputs.generate import Generator
 from case2code.inputs.guards import Guard, guards
 from case2code.inputs.mutate import Mutator
-from case2code.inputs.types import ANY, FLOAT, INT, NONE, STR, Type, dict_of, from_annotation, join, list_of, type_of
+from case2code.inputs.types import (
+    ANY,
+    FLOAT,
+    INT,
+    NONE,
+    STR,
+    Type,
+    dict_of,
+    from_annotation,
+    join,
+    list_of,
+    refined,
+    type_of,
+)
 from case2code.sandbox import Coverage, Execution, Program, Sandbox
 from case2code.writers import Function, Reached, Written
 
@@ -33,7 +46,16 @@ _ENOUGH_OUTPUTS: Final = 10
 _MAX_CHARS: Final = 400  # longer arguments are no good example of anything
 #: Exceptions that say that the types were wrong, unless the code raises them itself.
 _WRONG_TYPE: Final = {"TypeError", "AttributeError", "NameError", "UnboundLocalError"}
-_GUESSES: Final = (INT, list_of(INT), STR, list_of(list_of(INT)), dict_of(STR, INT), list_of(STR), FLOAT, list_of(INT | STR | NONE))
+_GUESSES: Final = (
+    INT,
+    list_of(INT),
+    STR,
+    list_of(list_of(INT)),
+    dict_of(STR, INT),
+    list_of(STR),
+    FLOAT,
+    list_of(INT | STR | NONE),
+)
 
 
 def explore(functions: Iterable[Function], count: int, sandbox: Sandbox) -> Iterator[Written]:
@@ -135,7 +157,7 @@ class Exploration:
             default = ANY if parameter["default"] is None else type_of(values.parse(parameter["default"]))
             annotated = from_annotation(parameter["annotation"])
             from_use = used.types(name)
-            known = [usage.refined(kind, from_use) for kind in (shown, annotated, default) if kind not in (ANY, NONE)]
+            known = [refined(kind, from_use) for kind in (shown, annotated, default) if kind not in (ANY, NONE)]
             if used.is_callable(name):
                 known.append(NONE)
             self._is_certain = self._is_certain and bool(known)
@@ -183,8 +205,10 @@ class Exploration:
     def plan(self, count: int) -> bool:
         """Choose the candidates of the next wave; False where nothing is left to do."""
         returned = [found for found in self._found if found.output is not None]
-        if self._waves >= _WAVES or self._idle >= _PATIENCE or (
-            self._is_covered and self._is_rich and len(returned) >= count
+        if (
+            self._waves >= _WAVES
+            or self._idle >= _PATIENCE
+            or (self._is_covered and self._is_rich and len(returned) >= count)
         ):
             return False
         self._wave = []

@@ -10,30 +10,40 @@ from case2code.inputs.usage import kinds_with
 _INTS: Final = list_of(INT)
 _CONTAINERS: Final = (_INTS, STR, list_of(STR), dict_of(STR, INT), list_of(_INTS), tuple_of(INT, REST))
 _NAMED: Final = {
-    "str": STR, "string": STR, "int": INT, "integer": INT, "float": FLOAT, "list": _INTS, "bytes": BYTES, "dict": dict_of(STR, INT),
-    "tuple": tuple_of(INT, REST), "set": Type("set", (INT,)), "NoneType": NONE, "bool": INT, "number": FLOAT, "character": STR,
-    "datetime.date": Type("date"), "datetime.datetime": Type("datetime"), "bytes-like": BYTES,
-}  # fmt: skip
+    **{kind.name: kind for kind in (STR, INT, FLOAT, BYTES)},
+    **{"list": _INTS, "dict": dict_of(STR, INT), "tuple": tuple_of(INT, REST), "set": Type("set", (INT,))},
+    **{"string": STR, "character": STR, "integer": INT, "bool": INT, "number": FLOAT},
+    **{"bytes-like": BYTES, "NoneType": NONE},
+    **{"datetime.date": Type("date"), "datetime.datetime": Type("datetime")},
+}
 _KIND: Final = r"'?\"?([\w.]+)'?\"?"
 _NOT_A_CONTAINER: Final = re.compile(
     rf"{_KIND} object is not (?:iterable|reversible|an iterator)|object of type {_KIND} has no len"
     rf"|argument of type {_KIND} is not|{_KIND} object is not subscriptable"
     rf"|{_KIND} object does not support item (?:assignment|deletion)"
 )
-_UNPACKED: Final = re.compile(r"(?:not enough|too many) values to unpack \(expected (?:at least )?(\d+)|unpack non-iterable")
+_UNPACKED: Final = re.compile(
+    r"(?:not enough|too many) values to unpack \(expected (?:at least )?(\d+)|unpack non-iterable"
+)
 _ATTRIBUTE: Final = re.compile(rf"{_KIND} object has no attribute '(\w+)'")
 _PAIR: Final = re.compile(
     rf"unsupported operand type\(s\) for .+: {_KIND} and {_KIND}|instances of {_KIND} and {_KIND}"
-    rf"|can only (?:concatenate|join|extend) {_KIND} \(not {_KIND}\)|can't multiply (sequence) by non-int of type {_KIND}"
+    rf"|can only (?:concatenate|join|extend) {_KIND} \(not {_KIND}\)"
+    rf"|can't multiply (sequence) by non-int of type {_KIND}"
 )
-_INDEX: Final = re.compile(r"(list|tuple|string|str|range|byte)\w* (?:indices|index) must be integers(?: or slices)?(?:, not '?(\w+))?")
+_INDEX: Final = re.compile(
+    r"(list|tuple|string|str|range|byte)\w* (?:indices|index) must be integers(?: or slices)?(?:, not '?(\w+))?"
+)
 _UNHASHABLE: Final = re.compile(rf"unhashable type: {_KIND}")
 _NOT_A_NUMBER: Final = re.compile(
     rf"{_KIND} object cannot be interpreted as an integer|must be (?:a )?real number, not {_KIND}"
     rf"|(?:int|float|complex)\(\) argument must be .+ not {_KIND}|bad operand type for .+: {_KIND}"
     rf"|type {_KIND} doesn't define __\w+__ method"
 )
-_EXPECTED: Final = re.compile(rf"(?:expected|must be|takes|requires) (?:an? )?{_KIND}(?: instance| object)?,? (?:but )?(?:not|got|found)? ?{_KIND}?")
+_EXPECTED: Final = re.compile(
+    rf"(?:expected|must be|takes|requires) (?:an? )?{_KIND}(?: instance| object)?,? "
+    rf"(?:but )?(?:not|got|found)? ?{_KIND}?"
+)
 
 
 def refinements(message: str, kinds: dict[str, Type]) -> list[dict[str, Type]]:

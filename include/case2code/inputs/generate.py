@@ -3,71 +3,16 @@
 Everything is drawn from one `random.Random`, so that a function gets the same values wherever it is looked at.
 """
 
-import datetime
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Sequence
-from decimal import Decimal
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any, Final
 
 from case2code import values
+from case2code.inputs import pools
 from case2code.inputs.constants import Constants
-from case2code.inputs.types import ANY, BYTES, FLOAT, INT, NONE, REST, STR, Type, dict_of, list_of, tuple_of
+from case2code.inputs.types import ANY, BYTES, FLOAT, INT, REST, STR, Type, dict_of, list_of
 
-_INTS: Final = (0, 1, 2, 3, 5, 4, 7, 10, -1, 6, 12, 8, 15, 16, 9, 25, 20, 13, 100, -2, 36, 97, 27, -7, 64, 121, 255, 153)
-_LARGE: Final = (1000, 2024, -100, 999, 12345, 65536)
-_FLOATS: Final = (0.0, 1.0, 0.5, 2.5, -1.5, 3.0, 10.0, 0.1, 3.14159, -0.25, 100.0, 45.0, 1e-3, 12.75, -2.0, 1e6)
-_TEXTS: Final = (
-    "", "a", "abc", "hello world", "racecar", "Hello, World!", "aabbcc", "12345", "foo_bar_baz", "CamelCaseString", "naïve café",
-    "the quick brown fox", "abcabcbb", "(a[b]{c})", "3 + 4", "-42", "x", "banana", "ABBA", "1.5", "2021-03-04", "ab",
-    "0", "101", "listen", "a,b,c", "aaa", "XIV", "  padded  ", "one two one", "a1b2c3", "Hello", "()", "a.b.c", "z",
-    "line one\nline two", "key=value", "user@example.com", "https://example.com/a/b?c=d", "/usr/local/bin", "10:30",
-    "ff", "AbC dEf", "don't stop", "3[a2[c]]", "silent", "one\n\ntwo",
-)  # fmt: skip
-_WORDS: Final = ("a", "b", "c", "apple", "banana", "cherry", "ab", "x", "eat", "tea", "tan", "ate", "flower", "flow", "1")
-_BYTES: Final = (b"", b"a", b"abc", b"\x00\xff", b"hello world", b"12345", b"a,b")
-_INT_LISTS: Final = (
-    (1, 2, 3), (), (1,), (3, 1, 2), (5, 3, 8, 1, 9, 2), (-1, 0, 1), (2, 2, 2), (1, 2, 2, 3, 3, 3), (1, 0, 0, 1, 1),
-    (10, -10, 20, -20), (7, 1, 5, 3, 6, 4), (100, 4, 200, 1, 3, 2), (9, 8, 7, 6), (2, 7, 11, 15), (0,), (1, 2), (2, 1),
-    (0, 0, 1), (1, 1), (1, 2, 3, 4, 5, 6, 7, 8), (0, 0), (-3, -2, -5), (4, 5, 6, 7, 0, 1, 2),
-)  # fmt: skip
-_TEXT_LISTS: Final = (
-    ("a", "b", "c"), (), ("a",), ("apple", "banana", "cherry"), ("eat", "tea", "tan", "ate"), ("", "x"), ("b", "a", "b"),
-    ("flower", "flow", "flight"), ("1", "2", "+"), ("x=1", "y=2"), ("hello", "world"), ("A", "b", "C"),
-)  # fmt: skip
-_GRIDS: Final = (
-    ((1, 2), (3, 4)), ((1, 2, 3), (4, 5, 6), (7, 8, 9)), ((1,),), ((0, 1), (1, 0)), ((1, 2, 3), (4, 5, 6)), (),
-    ((1, 3), (2, 6), (8, 10)), ((1, 1, 0), (1, 1, 0), (0, 0, 1)), ((),), ((0, 1), (1, 2), (2, 0)), ((1, 0), (0, 1)),
-    ((2, 0, 1), (1, 3, 2), (1, 1, 4)), ((1, 2), (3,)), ((0, 0), (0, 0)),
-    ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)),
-)  # fmt: skip
-#: What a text of this name commonly looks like.
-_GRAMMARS: Final = (
-    (("date", "day"), ("2021-03-04", "2000-02-29", "1999-12-31", "04/03/2021", "20240101")),
-    (("time", "clock", "hour"), ("10:30", "23:59:59", "00:00", "12:00 PM", "7:05")),
-    (("url", "uri", "link", "domain", "host"), ("https://example.com/a/b?c=d#e", "http://a.org", "example.com")),
-    (("path", "file", "dir"), ("/usr/local/bin", "a/b/../c.txt", "./x", "/", "file.tar.gz")),
-    (("binary", "bits", "bin"), ("0", "1", "1011", "110", "11111111")),
-    (("hex", "color", "colour"), ("ff", "0x1A", "#ffcc00", "#fff", "DEADBEEF")),
-    (("roman",), ("XIV", "III", "MCMXCIV", "IX", "LVIII")),
-    (("expr", "equation", "formula", "infix"), ("1+2*3", "(1+2)*3", "2*(3+4)-5", "x+1", "10/2")),
-    (("paren", "bracket", "brace"), ("()", "([]{})", "(()", ")(", "((()))")),
-    (("version",), ("1.2.3", "2.0", "1.10.0rc1", "0.0.1", "1.0.0-beta")),
-    (("num", "digit", "number", "int", "value"), ("0", "7", "-42", "12345", "007")),
-    (("email", "mail"), ("user@example.com", "a@b.co", "nobody")),
-    (("ip", "addr", "address"), ("127.0.0.1", "192.168.0.255", "::1", "256.1.1.1")),
-    (("json",), ('{"a": 1}', "[1, 2]", '"x"', "null")),
-    (("morse",), ("... --- ...", ".-", "-...")),
-    (("order", "align", "mode", "direction", "side"), ("left", "right", "center", "asc", "desc")),
-)  # fmt: skip
-_GRAPHS: Final = (
-    {"a": ("b", "c"), "b": ("c",), "c": ()},
-    {"a": ("b",), "b": ("a",)},
-    {"a": (), "b": ("d",), "c": ("a", "b"), "d": ("c",)},
-    {"a": ("b", "c"), "b": ("a", "d"), "c": ("a", "d"), "d": ("b", "c")},
-    {"a": ()},
-)
 _MAX_NESTED: Final = 5
 
 
@@ -126,36 +71,38 @@ class Generator:
         mined = self._constants
         match kind.name:
             case "int":
-                return _distinct([*_INTS[:4], *mined.ints, *_INTS[4:], *_LARGE])
+                return _distinct([*pools.INTS[:4], *mined.ints, *pools.INTS[4:], *pools.LARGE])
             case "float":
-                return _distinct([*_FLOATS[:4], *mined.floats, *map(float, mined.ints[:8]), *_FLOATS[4:]])
+                return _distinct([*pools.FLOATS[:4], *mined.floats, *map(float, mined.ints[:8]), *pools.FLOATS[4:]])
             case "bool":
                 return [True, False]
             case "None":
                 return [None]
             case "str":
                 lowered = name.lower()
-                hinted = [text for names, texts in _GRAMMARS if any(n in lowered for n in names) for text in texts]
+                hinted = [text for names, texts in pools.GRAMMARS if any(n in lowered for n in names) for text in texts]
                 sized = ["ab1 " * (length // 4) + "abcd"[: length % 4] for length in mined.lengths]
                 joined = ["".join(mined.texts[:4]), f"a{mined.texts[0]}b{mined.texts[0]}c"] if mined.texts else []
-                return _distinct([*_TEXTS[:4], *hinted, *mined.texts, *mined.keys[:6], *sized, *joined, *_TEXTS[4:]])
+                return _distinct(
+                    [*pools.TEXTS[:4], *hinted, *mined.texts, *mined.keys[:6], *sized, *joined, *pools.TEXTS[4:]]
+                )
             case "bytes":
-                return _distinct([*_BYTES, *mined.bytestrings])
+                return _distinct([*pools.BYTES, *mined.bytestrings])
             case "Any":
                 return [1, "a", 0, [1, 2], None, 2.5, "", True, (1, 2), {"a": 1}, [], -1, "abc"]
             case "|":
                 return _interleaved([self._pool(option, name, depth) for option in kind.of])
-        if kind.name in _SIMPLE:
-            return list(_SIMPLE[kind.name])
+        if kind.name in pools.SIMPLE:
+            return list(pools.SIMPLE[kind.name])
         fixed: list[Any] = []
         if kind == list_of(INT):
-            fixed = [list(row) for row in _INT_LISTS]
+            fixed = [list(row) for row in pools.INT_LISTS]
         elif kind == list_of(STR):
-            fixed = [list(row) for row in _TEXT_LISTS]
+            fixed = [list(row) for row in pools.TEXT_LISTS]
             if mined.texts:
                 fixed.insert(1, list(mined.texts[:5]))
         elif kind == list_of(list_of(INT)):
-            fixed = [[list(row) for row in grid] for grid in _GRIDS]
+            fixed = [[list(line) for line in grid] for grid in pools.GRIDS]
         elif kind.name == "dict" and kind.of[0] == STR:
             fixed = self._dicts(kind, depth)
         elif kind.name == "dict" and kind.of[0] == INT and kind.of[1].name == "list" and kind.of[1].of[0] == INT:
@@ -170,14 +117,16 @@ class Generator:
         value = kind.of[1]
         if value in (list_of(STR), list_of(ANY), Type("set", (STR,))):
             build: Callable[[Any], Any] = set if value.name == "set" else list
-            return [{node: build(edges) for node, edges in graph.items()} for graph in _GRAPHS]
+            return [{node: build(edges) for node, edges in graph.items()} for graph in pools.GRAPHS]
         if value == dict_of(STR, INT):
             return [{"a": {"b": 1, "c": 4}, "b": {"c": 2}, "c": {}}, {"a": {"x": 1}}, {"a": {}, "b": {"a": 3}}, {}]
         keys = self._constants.keys[:6]
         made = [{}, {"a": self.value(value, "", depth + 1)}]
         if keys:
             made.insert(0, {key: self.value(value, "", depth + 1) for key in keys})
-            made += [{key: self.value(value, "", depth + 1) for key in keys if self._random.random() < 0.6} for _ in "ab"]
+            made += [
+                {key: self.value(value, "", depth + 1) for key in keys if self._random.random() < 0.6} for _ in "ab"
+            ]
         return made
 
     def _container(self, kind: Type, depth: int) -> Any:
@@ -195,14 +144,14 @@ class Generator:
         element = kind.of[0] if kind.of else INT
         if element.name == "list" and element.of and element.of[0] in (INT, FLOAT, ANY) and self._random.random() < 0.5:
             width = self._random.choice((length, 2, 3))  # a matrix, square ones more often
-            items = [[self._small(element.of[0]) for _ in range(width)] for _ in range(length)]
-            return _CONTAINERS[kind.name](items)
+            return _CONTAINERS[kind.name]([[self._small(element.of[0]) for _ in range(width)] for _ in range(length)])
         if element.name in ("list", "tuple", "dict", "set") and depth >= 2:
             length = min(length, 3)
+        items: list[Any]
         if element == INT:
             items = [self._small(INT) for _ in range(length)]
         elif element == STR:
-            words = self._constants.texts or _WORDS
+            words = self._constants.texts or pools.WORDS
             items = [self._word(words) for _ in range(length)]
         else:
             items = [self.value(element, "", depth + 1) for _ in range(length)]
@@ -214,11 +163,11 @@ class Generator:
         chance = self._random.random()
         if chance < 0.2:
             return self._random_text()
-        return self._random.choice(mined if chance < 0.6 else _WORDS)
+        return self._random.choice(mined if chance < 0.6 else pools.WORDS)
 
     def _small(self, kind: Type) -> Any:
         if kind == FLOAT:
-            return self._random.choice(_FLOATS[:10])
+            return self._random.choice(pools.FLOATS[:10])
         if self._constants.ints and self._random.random() < 0.3:
             return self._random.choice(self._constants.ints)
         return self._random.choice((0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 9, 10, -1, -3))
@@ -324,7 +273,8 @@ def _fitted(value: list[Any], other: list[Any]) -> list[Any]:
     return fitted
 
 
-def _hashable(items: Sequence[Any]) -> list[Any]:
+def hashable(items: Iterable[Any]) -> list[Any]:
+    """Those of the items that a set or a dict can hold."""
     found = []
     for item in items:
         try:
@@ -335,45 +285,28 @@ def _hashable(items: Sequence[Any]) -> list[Any]:
     return found
 
 
-def _mapping(pairs: Sequence[tuple[Any, Any]]) -> dict[Any, Any]:
-    return {key: value for key, value in pairs if _hashable([key])}
+def mapping(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    """A dict of those pairs whose keys it can hold."""
+    return {key: value for key, value in pairs if hashable([key])}
 
 
 _CONTAINERS: Final[dict[str, Callable[[Any], Any]]] = {
     "list": list,
     "tuple": tuple,
     "deque": deque,
-    "set": lambda items: set(_hashable(items)),
-    "frozenset": lambda items: frozenset(_hashable(items)),
-    "dict": _mapping,
-    "OrderedDict": lambda pairs: OrderedDict(_mapping(pairs)),
-    "defaultdict": lambda pairs: defaultdict(None, _mapping(pairs)),
-    "Counter": lambda pairs: Counter(_mapping(pairs)),
-}
-_UTC: Final = datetime.UTC
-_SIMPLE: Final[dict[str, tuple[Any, ...]]] = {
-    "complex": (0j, 1j, 1 + 2j, 3 - 4j, -2 + 0j),
-    "Decimal": tuple(map(Decimal, ("0", "1", "1.50", "-2.25", "100", "0.1"))),
-    "Fraction": tuple(Fraction(*parts) for parts in ((0, 1), (1, 2), (3, 4), (-5, 3), (7, 1))),
-    "bytearray": tuple(map(bytearray, _BYTES)),
-    "range": (range(3), range(0), range(1, 10, 2), range(5, 0, -1)),
-    "date": tuple(
-        datetime.date(*parts) for parts in ((2021, 3, 4), (2000, 2, 29), (1999, 12, 31), (1970, 1, 1), (2024, 7, 15))
-    ),
-    "datetime": tuple(
-        datetime.datetime(*parts)  # noqa: DTZ001
-        for parts in ((2021, 3, 4, 5, 6, 7), (2000, 2, 29), (1999, 12, 31, 23, 59, 59), (1970, 1, 1, 12))
-    )
-    + (datetime.datetime(2024, 7, 15, 10, 30, tzinfo=_UTC),),
-    "time": tuple(datetime.time(*parts) for parts in ((0, 0), (12, 30), (23, 59, 59), (7, 5))),
-    "timedelta": tuple(datetime.timedelta(*parts) for parts in ((0,), (1,), (0, 3661), (-1, 5), (365, 0, 10))),
+    "set": lambda items: set(hashable(items)),
+    "frozenset": lambda items: frozenset(hashable(items)),
+    "dict": mapping,
+    "OrderedDict": lambda pairs: OrderedDict(mapping(pairs)),
+    "defaultdict": lambda pairs: defaultdict(None, mapping(pairs)),
+    "Counter": lambda pairs: Counter(mapping(pairs)),
 }
 
 
-def _interleaved(pools: list[list[Any]]) -> list[Any]:
+def _interleaved(options: list[list[Any]]) -> list[Any]:
     """First the first of each, then the second of each, as long as there are any."""
-    longest = max(map(len, pools), default=0)
-    return _distinct([pool[n] for n in range(longest) for pool in pools if n < len(pool)])
+    longest = max(map(len, options), default=0)
+    return _distinct([pool[n] for n in range(longest) for pool in options if n < len(pool)])
 
 
 def _distinct(items: list[Any]) -> list[Any]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from case2code import values
 from case2code.inputs.constants import Constants
+from case2code.inputs.generate import hashable, mapping
 from case2code.inputs.guards import Guard
 
 _BUILD: Final[dict[type, Callable[[Any], Any]]] = {list: list, tuple: tuple, deque: deque}
@@ -58,8 +59,8 @@ class Mutator:
                 near = [value + 1, value - 1, -value, value * 2, value // 2, value + 10, 0, value % 10]
                 return self._common(pick([*near, *(mined.ints and [pick(mined.ints), value + pick(mined.ints)])]))
             case float():
-                near = [value + 1, value - 0.5, -value, value * 2, value / 2, 0.0, value // 1]
-                return pick([*near, *(mined.floats and [pick(mined.floats)])])
+                steps = [value + 1, value - 0.5, -value, value * 2, value / 2, 0.0, value // 1]
+                return pick([*steps, *(mined.floats and [pick(mined.floats)])])
             case str():
                 return self._text(value)
             case bytes():
@@ -72,7 +73,7 @@ class Mutator:
                 return self._dict(value, depth)
             case set() | frozenset():
                 members = sorted(value, key=values.encode)
-                return type(value)(_hashable(self._items(members, depth)))
+                return type(value)(hashable(self._items(members, depth)))
         return value
 
     def _common(self, number: int) -> int:
@@ -100,7 +101,7 @@ class Mutator:
                 "".join(char * 2 for char in text),
             )
         )
-        return mutant[:_MAX_LENGTH * 2]
+        return mutant[: _MAX_LENGTH * 2]
 
     def _items(self, items: list[Any], depth: int) -> list[Any]:
         pick = self._random.choice
@@ -140,8 +141,8 @@ class Mutator:
                 changed,
                 changed,
                 {k: v for k, v in pairs if k != key},
-                dict([*pairs, *_mapping([(new, item)])]),
-                dict([*pairs[:at], *_mapping([(new, item)]), *pairs[at + 1 :]]),
+                dict([*pairs, *mapping([(new, item)]).items()]),
+                dict([*pairs[:at], *mapping([(new, item)]).items(), *pairs[at + 1 :]]),
                 dict(pairs[::-1]),
             )
         )
@@ -152,18 +153,3 @@ def _sorted(items: list[Any]) -> list[Any]:
         return sorted(items)
     except TypeError:
         return items[::-1]
-
-
-def _hashable(items: list[Any]) -> list[Any]:
-    return [key for key, _ in _mapping([(item, None) for item in items])]
-
-
-def _mapping(pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    found = []
-    for pair in pairs:
-        try:
-            hash(pair[0])
-        except TypeError:
-            continue
-        found.append(pair)
-    return found

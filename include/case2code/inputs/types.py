@@ -66,8 +66,10 @@ _SEQUENCES: Final[dict[type, str]] = {list: "list", set: "set", frozenset: "froz
 _MAPPINGS: Final[dict[type, str]] = {
     dict: "dict", Counter: "Counter", OrderedDict: "OrderedDict", defaultdict: "defaultdict",
 }  # fmt: skip
-_CLASSES: Final = {text.name: kind for kind, text in SCALARS.items()}
-_CLASSES |= {name: kind for kind, name in (_SEQUENCES | _MAPPINGS).items()}
+_CLASSES: Final[dict[str, type]] = {
+    **{text.name: kind for kind, text in SCALARS.items()},
+    **{name: kind for kind, name in (_SEQUENCES | _MAPPINGS).items()},
+}
 
 
 def list_of(element: Type) -> Type:
@@ -227,3 +229,21 @@ def _generic(name: str, of: list[Type]) -> Type:
     if name == "tuple":
         return tuple_of(*of) if of else tuple_of(ANY, REST)
     return ANY
+
+
+def refined(known: Type, used: Iterable[Type]) -> Type:
+    """`known`, with what it leaves open filled in from the first of `used` that has the same shape.
+
+    >>> str(refined(list_of(ANY), [INT, list_of(tuple_of(INT, STR))]))
+    'list[tuple[int, str]]'
+    """
+    if known.name == "|":
+        return Type("|", tuple(refined(option, used) for option in known.of))
+    for one in used:
+        if known == ANY:
+            return one
+        if one.name == known.name and len(one.of) == len(known.of):
+            return Type(
+                known.name, tuple(refined(a, [b]) if a != REST else a for a, b in zip(known.of, one.of, strict=True))
+            )
+    return known

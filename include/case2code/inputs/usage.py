@@ -7,241 +7,76 @@ Python code seldom forces one type.
 """
 
 import ast
-from collections import Counter
 from collections.abc import Iterable
-from typing import Final, Self
+from typing import Final
 
-from case2code.inputs.types import (
-    ANY,
-    BOOL,
-    BYTES,
-    FLOAT,
-    INT,
-    NONE,
-    REST,
-    STR,
-    Type,
-    dict_of,
-    list_of,
-    tuple_of,
+from case2code.inputs.places import Place
+from case2code.inputs.types import Type
+
+_SHARED_METHODS: Final = {"index", "count", "pop", "remove", "clear", "copy", "update"}
+_STR_METHODS: Final = frozenset(name for name in dir(str) if not name.startswith("_")) - _SHARED_METHODS
+_SET_METHODS: Final = frozenset(name for name in dir(set) if not name.startswith("_")) - _SHARED_METHODS
+#: Methods and attributes, and the kinds of values that have them.
+_METHODS: Final[tuple[tuple[frozenset[str], dict[str, float]], ...]] = (
+    (_STR_METHODS, {"str": 2.0, "bytes": 0.2}),
+    (_SET_METHODS, {"set": 2.0}),
+    *(
+        (frozenset(names.split()), kinds)
+        for names, kinds in (
+            ("append extend insert sort reverse", {"list": 2.0}),
+            ("keys values items get setdefault popitem fromkeys", {"dict": 2.0}),
+            ("index count", {"list": 0.8, "str": 0.7}),
+            ("pop remove clear copy", {"list": 0.8, "dict": 0.3, "set": 0.3}),
+            ("update", {"dict": 1.0}),
+            ("popleft appendleft rotate", {"deque": 2.0}),
+            ("most_common elements", {"Counter": 2.0}),
+            ("bit_length to_bytes", {"int": 2.0}),
+            ("is_integer hex", {"float": 2.0}),
+            ("decode", {"bytes": 3.0}),
+            ("numerator denominator", {"int": 1.0, "Fraction": 0.6}),
+            ("real imag conjugate", {"complex": 1.0}),
+            ("year month day weekday isoformat isocalendar", {"date": 1.5, "datetime": 0.5}),
+            ("hour minute second microsecond", {"datetime": 1.5}),
+            ("total_seconds days seconds microseconds", {"timedelta": 2.0}),
+        )
+    ),
 )
-
-_MAX_NESTED: Final = 4
-_PLAIN: Final = {kind.name: kind for kind in (INT, FLOAT, STR, BYTES, BOOL)}
-#: Kinds that exclude each other: two places of different ones are never joined.
-_SOLID: Final = ("str", "bytes", "list", "dict", "set", "tuple", "int", "float")
-_NUMBERS: Final = {"int", "float", "bool"}
-_SHARES: Final = {
-    "number": {"int": 0.8, "float": 0.3},
-    "real": {"float": 0.8, "int": 0.6},
-    "iterable": {"list": 0.8, "str": 0.3, "tuple": 0.1, "set": 0.05},
-    "sequence": {"list": 0.8, "str": 0.5, "tuple": 0.1},
-    "container": {"list": 0.4, "str": 0.3, "dict": 0.3, "set": 0.1},
-    "sized": {"list": 0.5, "str": 0.4},
-    "indexed": {"list": 0.7, "dict": 0.5, "str": 0.2},
-    "ordered": {"int": 0.4, "str": 0.1, "float": 0.1},
+#: Functions by what they take: whole numbers, numbers, something to iterate over, text.
+_INTEGERS: Final = frozenset("bin hex oct chr range gcd lcm factorial comb perm isqrt".split())
+_REALS: Final = frozenset(
+    """sqrt exp log log2 log10 sin cos tan asin acos atan atan2 floor ceil radians degrees hypot fabs isnan isinf
+    isfinite trunc modf frexp copysign isclose""".split()
+)
+_ITERATES: Final = frozenset(
+    """list tuple set frozenset sorted iter reversed enumerate sum any all deque chain from_iterable cycle islice
+    accumulate combinations permutations product Counter groupby takewhile dropwhile heapify fsum prod mean median next
+    pairwise""".split()
+)
+_TEXTS: Final = frozenset("match search fullmatch findall finditer split sub compile".split())
+_SORTED: Final = frozenset("bisect bisect_left bisect_right insort heappush heappop heapify".split())
+_SUMS: Final = frozenset("sum fsum prod mean median".split())
+#: Functions that give back what they take, element by element.
+_SAME: Final = frozenset(
+    "list tuple sorted iter reversed deque set frozenset islice copy deepcopy cycle chain accumulate".split()
+)
+_RETURNS: Final = {
+    **dict.fromkeys(("len", "ord", "int"), "int"),
+    **dict.fromkeys(("str", "repr", "bin", "hex", "oct", "chr"), "str"),
+    "float": "float",
+    "bool": "bool",
+    "round": "number",
 }
-_STR_METHODS: Final = frozenset(name for name in dir(str) if not name.startswith("_")) - {"index", "count"}
-_LIST_METHODS: Final = frozenset({"append", "extend", "insert", "sort", "reverse"})
-_DICT_METHODS: Final = frozenset({"keys", "values", "items", "get", "setdefault", "popitem", "fromkeys"})
-_SET_METHODS: Final = frozenset(name for name in dir(set) if not name.startswith("_")) - {
-    "update", "pop", "remove", "clear", "copy",
-}  # fmt: skip
-_METHODS: Final = (
-    (_STR_METHODS, {"str": 2.0, "bytes": 0.2}), (_LIST_METHODS, {"list": 2.0}), (_DICT_METHODS, {"dict": 2.0}),
-    (_SET_METHODS, {"set": 2.0}), ({"index", "count"}, {"list": 0.8, "str": 0.7}), ({"update"}, {"dict": 1.0}),
-    ({"pop", "remove", "clear", "copy"}, {"list": 0.8, "dict": 0.3, "set": 0.3}),
-    ({"popleft", "appendleft", "rotate"}, {"deque": 2.0}), ({"most_common", "elements"}, {"Counter": 2.0}),
-    ({"bit_length", "to_bytes"}, {"int": 2.0}), ({"is_integer", "hex"}, {"float": 2.0}), ({"decode"}, {"bytes": 3.0}),
-    ({"numerator", "denominator"}, {"int": 1.0, "Fraction": 0.6}), ({"real", "imag", "conjugate"}, {"complex": 1.0}),
-    ({"year", "month", "day", "weekday", "isoformat", "isocalendar"}, {"date": 1.5, "datetime": 0.5}),
-    ({"hour", "minute", "second", "microsecond"}, {"datetime": 1.5}),
-    ({"total_seconds", "days", "seconds", "microseconds"}, {"timedelta": 2.0}),
-)  # fmt: skip
-#: Functions whose arguments are all of one kind, and what they return.
-_INTEGERS: Final = {"bin", "hex", "oct", "chr", "range", "gcd", "lcm", "factorial", "comb", "perm", "isqrt", "xrange"}
-_REALS: Final = {
-    "sqrt", "exp", "log", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "floor", "ceil",
-    "radians", "degrees", "hypot", "fabs", "isnan", "isinf", "isfinite", "trunc", "modf", "frexp", "copysign", "isclose",
-}  # fmt: skip
-_ITERATES: Final = {
-    "list", "tuple", "set", "frozenset", "sorted", "iter", "reversed", "enumerate", "sum", "any", "all", "deque",
-    "chain", "from_iterable", "cycle", "islice", "accumulate", "combinations", "permutations", "product", "Counter",
-    "groupby", "takewhile", "dropwhile", "heapify", "fsum", "prod", "mean", "median", "next", "pairwise",
-}  # fmt: skip
-_SAME: Final = {"list", "tuple", "sorted", "iter", "reversed", "deque", "set", "frozenset", "islice", "copy", "deepcopy"}
-_RETURNS: Final = {"len": "int", "ord": "int", "int": "int", "str": "str", "repr": "str", "float": "float"}
-_RETURNS |= {"bin": "str", "hex": "str", "oct": "str", "chr": "str", "bool": "bool", "round": "number"}
-_TEXTS: Final = {"match", "search", "fullmatch", "findall", "finditer", "split", "sub", "compile"}
-_CLASSES: Final = {
-    "int": {"int": 1.0}, "float": {"float": 1.0}, "str": {"str": 1.0}, "bytes": {"bytes": 0.8}, "list": {"list": 1.0},
-    "tuple": {"tuple": 0.9}, "dict": {"dict": 1.0}, "set": {"set": 0.9}, "frozenset": {"set": 0.2}, "bool": {"bool": 0.6},
-    "Mapping": {"dict": 1.0}, "Sequence": {"list": 1.0}, "Iterable": {"list": 0.8}, "basestring": {"str": 1.0},
-    "Number": {"int": 0.8, "float": 0.4}, "complex": {"complex": 0.5}, "Integral": {"int": 1.0},
-    "Fraction": {"Fraction": 0.8}, "Decimal": {"Decimal": 0.8}, "datetime": {"datetime": 0.8}, "date": {"date": 0.8},
-    "bytearray": {"bytearray": 0.4}, "timedelta": {"timedelta": 0.8},
-}  # fmt: skip
-#: What names commonly hold: weak evidence, which decides where the body says nothing.
-_NAMED: Final = (
-    ({"i", "j", "k", "n", "m", "num", "number", "count", "size", "length", "index", "idx", "start", "end", "stop", "low",
-      "high", "left", "right", "lo", "hi", "width", "height", "depth", "level", "limit", "steps", "base", "digits", "x",
-      "y", "z", "a", "b", "c", "p", "q", "r", "t", "u", "v", "order", "degree", "year", "month", "day", "prime", "mod",
-      "row", "col", "step", "total", "value", "val", "key", "bits", "mask", "shift", "offset", "pos", "position"},
-     {"int": 0.25}),
-    ({"s", "text", "string", "word", "name", "line", "prefix", "suffix", "char", "ch", "sentence", "pattern", "path",
-      "title", "sep", "delimiter", "msg", "message", "label", "str1", "str2", "s1", "s2", "substring", "letter", "symbol",
-      "expr", "url", "token", "filename", "unit", "encoding", "txt", "phrase", "code", "identifier", "lang", "language",
-      "fmt", "source", "version", "body", "content", "html", "tag", "kind", "mode"},
-     {"str": 0.3}),
-    ({"arr", "array", "lst", "list", "items", "seq", "sequence", "nums", "numbers", "values", "elements", "data", "xs",
-      "l", "iterable", "points", "words", "lines", "coll", "collection", "vec", "vector", "args", "tokens", "parts",
-      "names", "keys", "rows", "coeffs", "list1", "list2", "factors", "primes", "indices", "L"},
-     {"list": 0.3}),
-    ({"d", "dict", "dictionary", "mapping", "map", "graph", "adj", "tree", "config", "options", "kwargs", "counts",
-      "table", "params", "settings", "properties", "attrs", "d1", "d2", "headers"},
-     {"dict": 0.3}),
-    ({"f", "func", "fn", "function", "callback", "predicate", "pred", "cmp", "comparator"}, {"callable": 0.3}),
-)  # fmt: skip
-_PLURALS_OF_TEXT: Final = {"words", "lines", "names", "tokens", "strings", "strs", "sentences", "texts", "parts", "keys"}
-_GRIDS: Final = {"matrix", "grid", "board", "mat", "rows", "table", "image", "maze", "matrices"}
-
-
-class Place:
-    """What is known about one value. `iterated` is what iterating gives, `key` what indexes it, `item` what comes out."""
-
-    __slots__ = ("_iterated", "_item", "_key", "_other", "fields", "kinds", "width")
-
-    def __init__(self, **kinds: float) -> None:
-        self.kinds: Counter[str] = Counter(kinds)  # type: ignore[arg-type]
-        self.fields: dict[int, Place] = {}
-        self.width = 0  # unpacked into so many
-        self._iterated: Place | None = None
-        self._key: Place | None = None
-        self._item: Place | None = None
-        self._other: Place | None = None
-
-    @property
-    def here(self) -> "Place":
-        """The place that this one was joined to."""
-        place = self
-        while place._other is not None:
-            place = place._other
-        return place
-
-    @property
-    def iterated(self) -> "Place":
-        place = self.here
-        place._iterated = place._iterated or Place()
-        return place._iterated
-
-    @property
-    def key(self) -> "Place":
-        place = self.here
-        place._key = place._key or Place()
-        return place._key
-
-    @property
-    def item(self) -> "Place":
-        place = self.here
-        place._item = place._item or Place()
-        return place._item
-
-    def field(self, position: int) -> "Place":
-        return self.here.fields.setdefault(position, Place())
-
-    def say(self, kind: str, weight: float = 1.0) -> Self:
-        self.here.kinds[kind] += weight  # type: ignore[assignment]
-        return self
-
-    def solid(self) -> str | None:
-        """The one kind that this is for sure."""
-        kinds = self.here.kinds
-        found = [kind for kind in _SOLID if kinds[kind] >= 1]
-        return max(found, key=lambda kind: kinds[kind]) if found else None
-
-    def join(self, other: "Place") -> "Place":
-        """Make both one place, unless they are of different kinds for sure; numbers are alike."""
-        mine, its = self.here, other.here
-        if mine is its:
-            return mine
-        kinds = {mine.solid(), its.solid()} - {None}
-        if len(kinds) > 1 and not kinds <= _NUMBERS:
-            return mine
-        its._other = mine
-        mine.kinds.update(its.kinds)
-        mine.width = mine.width or its.width
-        for name in ("_iterated", "_key", "_item"):
-            ours, theirs = getattr(mine, name), getattr(its, name)
-            if ours is None:
-                setattr(mine, name, theirs)
-            elif theirs is not None:
-                ours.join(theirs)
-        for position, place in its.fields.items():
-            mine.here.field(position).join(place)
-        return mine.here
-
-    def types(self, name: str = "", depth: int = 0) -> list[Type]:
-        """The types that the evidence speaks for, the best first; empty where there is none."""
-        place = self.here
-        scores: Counter[str] = Counter()
-        for kind, weight in place.kinds.items():
-            for concrete, share in _SHARES.get(kind, {kind: 1.0}).items():
-                scores[concrete] += min(weight, 3.0) * share  # type: ignore[assignment]
-        if place.fields or place.width:
-            scores["list" if place.width == 0 else "tuple"] += 0.6  # type: ignore[assignment]
-        for names, kinds in _NAMED:
-            if name.lower().strip("_") in names or name in names:
-                scores.update(kinds)  # type: ignore[arg-type]
-        optional = scores.pop("None", 0) > 0
-        if depth == 0 and scores["callable"] >= 1:
-            return []
-        for kind in ("callable", "object"):
-            scores.pop(kind, None)
-        ranked = sorted((kind for kind in scores if scores[kind] > 0), key=lambda kind: (-scores[kind], kind))
-        types = [kind for ranked_kind in ranked[:4] for kind in place._type(ranked_kind, name, depth)]
-        if depth == 0 and optional:
-            types.append(NONE)
-        return list(dict.fromkeys(types))
-
-    def _type(self, kind: str, name: str, depth: int) -> list[Type]:
-        """The type of that kind, as the evidence about the contents completes it; a few, where elements may differ."""
-        if kind in _PLAIN:
-            return [_PLAIN[kind]]
-        if depth >= _MAX_NESTED:
-            return [INT]
-        if kind == "dict":
-            key = _joined([self._key, self._iterated], depth) or [STR]
-            value = _joined([self._item], depth) or [INT]
-            return [dict_of(key[0] if _hashable(key[0]) else STR, value[0])]
-        if kind in ("list", "set", "deque", "tuple", "Counter"):
-            if kind == "tuple" and self.width:
-                parts = [_joined([self.fields.get(n), self._iterated, self._item], depth) for n in range(self.width)]
-                return [tuple_of(*(part[0] if part else INT for part in parts))]
-            elements = _joined([self._iterated, self._item, *self.fields.values()], depth)
-            if not elements:
-                lowered = name.lower()
-                elements = [STR if lowered in _PLURALS_OF_TEXT else list_of(INT) if lowered in _GRIDS else INT]
-            if kind == "tuple":
-                return [tuple_of(elements[0], REST)]
-            if kind == "list":
-                return [list_of(element) for element in elements[: 3 if depth == 0 else 1]]
-            if not _hashable(elements[0]):
-                elements = [INT]
-            return [Type(kind, (elements[0], INT) if kind == "Counter" else (elements[0],))]
-        return [Type(kind)]
-
-
-def _hashable(kind: Type) -> bool:
-    return kind.name not in ("list", "dict", "set", "deque", "Counter", "bytearray", "|") and all(map(_hashable, kind.of))
-
-
-def _joined(places: Iterable[Place | None], depth: int) -> list[Type]:
-    """The types of the places taken together."""
-    joined = Place()
-    for place in places:
-        if place is not None:
-            joined = joined.join(place)
-    return joined.types(depth=depth + 1)
+_CLASSES: Final[dict[str, dict[str, float]]] = {
+    **{name: {name: 1.0} for name in ("int", "float", "str", "list", "dict")},
+    **{name: {name: 0.8} for name in ("bytes", "tuple", "set", "bool", "Fraction", "Decimal", "datetime", "date")},
+    **{name: {name: 0.5} for name in ("complex", "bytearray", "timedelta", "frozenset")},
+    "Mapping": {"dict": 1.0},
+    "Sequence": {"list": 1.0},
+    "Iterable": {"list": 0.8},
+    "Number": {"int": 0.8, "float": 0.4},
+    "Integral": {"int": 1.0},
+    "basestring": {"str": 1.0},
+}
 
 
 class Usage:
@@ -282,8 +117,9 @@ class Usage:
                 self._assign(target, self._operation(op, self._read(target), self._read(value)))
             case ast.AnnAssign(target=target, value=value) if value is not None:
                 self._assign(target, self._read(value))
-            case ast.For(target=target, iter=iterable, body=body, orelse=orelse) | ast.AsyncFor(
-                target=target, iter=iterable, body=body, orelse=orelse
+            case (
+                ast.For(target=target, iter=iterable, body=body, orelse=orelse)
+                | ast.AsyncFor(target=target, iter=iterable, body=body, orelse=orelse)
             ):
                 self._assign(target, self._iterate(self._read(iterable)))
                 self._body(body)
@@ -358,7 +194,7 @@ class Usage:
             case ast.Name(id=name):
                 return self.names.setdefault(name, Place())
             case ast.Constant(value=value):
-                return Place(**{"None" if value is None else type(value).__name__: 1.0}) if value is not ... else Place()
+                return _constant(value)
             case ast.BinOp(left=left, op=op, right=right):
                 return self._operation(op, self._read(left), self._read(right))
             case ast.Compare(left=left, ops=ops, comparators=comparators):
@@ -382,8 +218,10 @@ class Usage:
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 self._read(test)
                 return self._read(body).join(self._read(orelse))
-            case ast.ListComp(elt=elt, generators=generators) | ast.SetComp(elt=elt, generators=generators) | (
-                ast.GeneratorExp(elt=elt, generators=generators)
+            case (
+                ast.ListComp(elt=elt, generators=generators)
+                | ast.SetComp(elt=elt, generators=generators)
+                | (ast.GeneratorExp(elt=elt, generators=generators))
             ):
                 self._generators(generators)
                 made = Place(list=1.0)
@@ -406,10 +244,10 @@ class Usage:
                 return made
             case ast.Dict(keys=keys, values=values):
                 made = Place(dict=1.0)
-                for key, value in zip(keys[:8], values[:8], strict=True):
-                    if key is not None:
-                        made.key.join(self._read(key))
-                    made.item.join(self._read(value))
+                for key_node, value_node in zip(keys[:8], values[:8], strict=True):
+                    if key_node is not None:
+                        made.key.join(self._read(key_node))
+                    made.item.join(self._read(value_node))
                 return made
             case ast.JoinedStr(values=values):
                 for value in values:
@@ -606,7 +444,7 @@ class Usage:
             self.places[name].say("callable", 2.0)
             return Place()
         if not arguments:
-            return Place(**({_made: 1.0} if (_made := {"list": "list", "dict": "dict", "set": "set"}.get(name)) else {}))
+            return Place(**{name: 1.0}) if name in ("list", "dict", "set", "str", "int") else Place()
         first = arguments[0]
         if name in _INTEGERS:
             for place in arguments:
@@ -646,7 +484,7 @@ class Usage:
             return made
         elif name == "dict":
             first.say("dict", 0.6).say("list", 0.2)
-        elif name in ("bisect", "bisect_left", "bisect_right", "insort", "heappush", "heappop", "heapify"):
+        elif name in _SORTED:
             first.say("list")
             if len(arguments) > 1:
                 first.iterated.join(arguments[1])
@@ -655,7 +493,7 @@ class Usage:
             first.say("callable", 0.5)
         elif name in _ITERATES:
             element = self._iterate(first)
-            if name in ("sum", "fsum", "prod", "mean", "median"):
+            if name in _SUMS:
                 return element.say("number")
             if name == "enumerate":
                 made = Place(list=1.0)
@@ -666,7 +504,7 @@ class Usage:
             if name == "next":
                 return element
             made = Place(list=1.0) if name != "set" else Place(set=1.0)
-            if name in _SAME or name in ("cycle", "chain", "accumulate"):
+            if name in _SAME:
                 made.iterated.join(element)
             return made
         if name in _SAME:
@@ -758,6 +596,12 @@ class Usage:
         return owner if name == "copy" else Place()
 
 
+def _constant(value: object) -> Place:
+    if value is ...:
+        return Place()
+    return Place(**{"None" if value is None else type(value).__name__: 1.0})
+
+
 def kinds_with(attribute: str) -> list[str]:
     """Kinds of values that have a method or an attribute of this name."""
     return [kind for names, kinds in _METHODS if attribute in names for kind in kinds]
@@ -765,21 +609,3 @@ def kinds_with(attribute: str) -> list[str]:
 
 def _arguments(arguments: ast.arguments) -> list[ast.arg]:
     return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-
-
-def refined(known: Type, used: Iterable[Type]) -> Type:
-    """`known`, with what it leaves open filled in from the first of `used` that has the same shape.
-
-    >>> str(refined(list_of(ANY), [INT, list_of(tuple_of(INT, STR))]))
-    'list[tuple[int, str]]'
-    """
-    if known.name == "|":
-        return Type("|", tuple(refined(option, used) for option in known.of))
-    for one in used:
-        if known == ANY:
-            return one
-        if one.name == known.name and len(one.of) == len(known.of):
-            return Type(
-                known.name, tuple(refined(a, [b]) if a != REST else a for a, b in zip(known.of, one.of, strict=True))
-            )
-    return known

@@ -29,7 +29,7 @@ class Settings(BaseModel):
 
 
 def identity(settings: Settings) -> object:
-    """The outcomes of the runs decide, so what changes them is named too. The recipe's limits are not those of a run."""
+    """The outcomes of the runs decide, so what changes them is named too; the limits of a run are no recipe's."""
     return ["boundary", REVISION, settings.inputs, sandbox.REVISION, sys.version_info[:2], asdict(TRIAL)]
 
 

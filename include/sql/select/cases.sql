@@ -1,12 +1,20 @@
 -- Every executed input of a kept function: a case of a sample, or the rule and the reason why not.
 -- Cases are ranked so that each output comes once before any comes twice, values before exceptions.
-WITH origins AS (
+WITH named AS (
     SELECT
         function_id,
         unnest(arguments) AS arguments,
-        -- Some writers say for each input where it comes from.
-        unnest(list_transform(arguments, lambda argument, place: coalesce(origins[place], origin))) AS origin
+        unnest(origins) AS own_origin,
+        origin
     FROM inputs
+),
+
+origins AS (
+    SELECT
+        function_id,
+        arguments,
+        coalesce(own_origin, origin) AS origin
+    FROM named
 ),
 
 executed AS (
