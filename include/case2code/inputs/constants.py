@@ -40,6 +40,7 @@ def mine(tree: ast.AST) -> Constants:
                 if any(_is_length(side) for side in sides):
                     for number in _integers(sides):
                         found["lengths"] |= dict.fromkeys(n for n in (number, number + 1, number - 1) if 0 <= n <= 64)
+                found["ints"] |= dict.fromkeys(_solutions(left, comparators[0]))
                 _keep_placed(node, found)
             case ast.BoolOp():
                 _keep_placed(node, found)
@@ -78,6 +79,23 @@ def _keep(value: Any, found: dict[str, dict[Any, None]]) -> None:
                 found["floats"].setdefault(float(value))
         case bytes() if 0 < len(value) <= _MAX_TEXT:
             found["bytestrings"].setdefault(value)
+
+
+def _solutions(left: ast.expr, right: ast.expr) -> Iterator[int]:
+    """Numbers for which an operation gives what it is compared with: 14 and 7 for `x * 3 == 42` and `x % 5 == 2`."""
+    match left, right:
+        case ast.BinOp(op=op, right=ast.Constant(value=int() as by)), ast.Constant(value=int() as wanted):
+            match op:
+                case ast.Mult() if by:
+                    yield wanted // by
+                case ast.Add():
+                    yield wanted - by
+                case ast.Sub():
+                    yield wanted + by
+                case ast.FloorDiv():
+                    yield wanted * by
+                case ast.Mod():
+                    yield wanted + by
 
 
 def _keep_placed(test: ast.expr, found: dict[str, dict[Any, None]]) -> None:

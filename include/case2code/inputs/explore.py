@@ -44,6 +44,7 @@ _WAVE: Final = 24  # candidates of one function in one wave
 _PATIENCE: Final = 3  # waves without anything new, after which a function is done
 _ENOUGH_OUTPUTS: Final = 10
 _MAX_CHARS: Final = 400  # longer arguments are no good example of anything
+_LOST: Final = {"timed_out", "out_of_memory", "crashed", "exited", "impure"}
 #: Exceptions that say that the types were wrong, unless the code raises them itself.
 _WRONG_TYPE: Final = {"TypeError", "AttributeError", "NameError", "UnboundLocalError"}
 _GUESSES: Final = (
@@ -59,7 +60,10 @@ _GUESSES: Final = (
 
 
 def explore(functions: Iterable[Function], count: int, sandbox: Sandbox) -> Iterator[Written]:
-    """At most `count` inputs for each function, with what they reach; functions in order."""
+    """At most `count` inputs for each function, with what they reach; functions in order.
+
+    A function that the sandbox itself died with is left out: that is no answer about it. Raises OutageError.
+    """
     waiting = iter(functions)
     while together := [Exploration(function) for function in islice(waiting, _TOGETHER)]:
         running = together
@@ -67,7 +71,7 @@ def explore(functions: Iterable[Function], count: int, sandbox: Sandbox) -> Iter
             programs = [one.program for one in running]
             for one, (_, executions) in zip(running, sandbox.run(programs, with_coverage=True), strict=True):
                 one.learn(executions)
-        yield from (one.written(count) for one in together)
+        yield from (one.written(count) for one in together if not one.has_died)
 
 
 @dataclass(slots=True)
@@ -107,6 +111,7 @@ class Exploration:
     """What is known about one function."""
 
     function: Function
+    has_died: bool = False
     _generator: Generator = field(init=False)
     _mutator: Mutator = field(init=False)
     _random: Random = field(init=False)
@@ -176,7 +181,10 @@ class Exploration:
             combinations += [first | {n: options[rank]} for n, options in choices.items() if len(options) > rank]
         combinations += [{name: kind for name in first} for kind in _GUESSES]
         combinations += [{name: list_of(INT) if n == 0 else INT for n, name in enumerate(first)}]
-        return list({tuple(combination.values()): combination for combination in reversed(combinations)}.values())[::-1]
+        distinct: dict[tuple[Type, ...], dict[str, Type]] = {}
+        for combination in combinations:
+            distinct.setdefault(tuple(combination.values()), combination)
+        return list(distinct.values())
 
     # Waves
 
@@ -205,11 +213,8 @@ class Exploration:
     def plan(self, count: int) -> bool:
         """Choose the candidates of the next wave; False where nothing is left to do."""
         returned = [found for found in self._found if found.output is not None]
-        if (
-            self._waves >= _WAVES
-            or self._idle >= _PATIENCE
-            or (self._is_covered and self._is_rich and len(returned) >= count)
-        ):
+        is_done = self._is_covered and (self._is_rich or self._idle > 0) and len(returned) >= count
+        if is_done or self._waves >= _WAVES or self._idle >= _PATIENCE:
             return False
         self._wave = []
         if self._waves == 0:
@@ -261,7 +266,10 @@ class Exploration:
             # The last ones have been mutated the least.
             parent = able[-1 - int(len(able) * self._random.random() ** 1.5)].candidate
             if parent.values:
-                self._propose(self._mutator.row(parent.values, rows, guard), MUTATION, parent.signature)
+                mutant = self._mutator.row(parent.values, rows, guard)
+                if parent.signature is not None and self._random.random() < 0.3:
+                    mutant = self._generator.fit(mutant, parent.signature.kinds)
+                self._propose(mutant, MUTATION, parent.signature)
 
     def _try(self, signature: _Signature, rows: int) -> None:
         """Add `rows` inputs of the signature, if it has so many."""
@@ -300,6 +308,10 @@ class Exploration:
         is_progress = len(self._lines) > lines or len(self._branches) > branches
         is_progress = is_progress or (len(self._outputs) > outputs and not was_rich)
         self._idle = 0 if is_progress or self._waves < 2 else self._idle + 1
+        outcomes = {execution.outcome for execution in executions}
+        self.has_died = "sandbox_died" in outcomes
+        if self.has_died or (not self._found and outcomes <= _LOST):
+            self._idle = _PATIENCE  # no call came back, so none will
 
     def _learn(self, candidate: _Candidate, execution: Execution) -> None:
         coverage, signature = execution.coverage, candidate.signature

@@ -11,7 +11,7 @@ from typing import Any, Final
 from case2code import values
 from case2code.inputs import pools
 from case2code.inputs.constants import Constants
-from case2code.inputs.types import ANY, BYTES, FLOAT, INT, REST, STR, Type, dict_of, list_of
+from case2code.inputs.types import ANY, BYTES, FLOAT, INT, REST, STR, Type, belongs, dict_of, list_of
 
 _MAX_NESTED: Final = 5
 
@@ -186,18 +186,23 @@ class Generator:
                 made[name] = pool[(number + place) % len(pool)]
             else:
                 made[name] = self.value(kind, name)
-        if len(made) > 1 and self._random.random() < 0.75:
-            self._relate(made)
-        return made
+        return self.fit(made, kinds) if self._random.random() < 0.75 else made
+
+    def fit(self, row: dict[str, Any], kinds: dict[str, Type]) -> dict[str, Any]:
+        """`row`, with some of its values changed so that they have to do with the others."""
+        if len(row) < 2:
+            return row
+        made = dict(row)
+        self._relate(made)
+        return {name: value if belongs(value, kinds[name]) else row[name] for name, value in made.items()}
 
     def empty(self, kind: Type) -> Any:
         """The value of the type that is false, where there is one."""
         return next((value for value in self.pool(kind) if not value), self.pool(kind)[0])
 
     def _relate(self, made: dict[str, Any]) -> None:
-        """Change some of the values so that they have to do with each other."""
         names = list(made)
-        if self._random.random() < 0.25 and self._relate_several(made):
+        if self._random.random() < 0.3 and self._relate_several(made):
             return
         for name in names:
             value = made[name]
@@ -228,7 +233,7 @@ class Generator:
         kind = pick(common)
         names = [name for name, value in made.items() if type(value) is kind]
         chance = self._random.random()
-        if chance < 0.3:
+        if chance < 0.2:
             made.update(dict.fromkeys(names, made[names[0]]))
         elif kind is int:
             sized = [len(value) for value in made.values() if isinstance(value, list | str | tuple)]

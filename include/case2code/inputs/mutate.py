@@ -83,9 +83,12 @@ class Mutator:
         pick = self._random.choice
         at = self._random.randrange(len(text) + 1)
         end = min(len(text), at + pick((1, 1, 2, 3)))
-        piece = pick([*self._mined.texts, *self._mined.keys, *"a b0Z-,.1", " ", text[at:end], text[:3]])
+        mined = (*self._mined.texts, *self._mined.keys)
+        is_mined = mined and self._random.random() < 0.6
+        piece = pick(mined) if is_mined else pick((*"a b0Z-,.1", " ", text[at:end], text[:3]))
         mutant = pick(
             (
+                *self._sized(text),
                 text[:at] + piece + text[at:],
                 text[:at] + piece + text[end:],
                 text[:at] + text[end:],
@@ -103,6 +106,14 @@ class Mutator:
         )
         return mutant[: _MAX_LENGTH * 2]
 
+    def _sized(self, value: Any) -> list[Any]:
+        """A text or a list repeated or cut to a length that the code compares with, if there is one."""
+        lengths = [length for length in self._mined.lengths if value or not length]
+        if not lengths:
+            return []
+        length = self._random.choice(lengths)
+        return [(value * (length // len(value) + 1))[:length] if value else value]
+
     def _items(self, items: list[Any], depth: int) -> list[Any]:
         pick = self._random.choice
         if not items:
@@ -114,6 +125,7 @@ class Mutator:
                 changed,
                 changed,
                 changed,
+                *self._sized(items),
                 items[:at] + items[at + 1 :],
                 [*items, pick(items)],
                 [*items, self.value(pick(items), depth + 1)],

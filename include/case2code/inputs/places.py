@@ -117,7 +117,8 @@ class Place:
             elif theirs is not None:
                 ours.join(theirs)
         for position, place in its.fields.items():
-            mine.here.field(position).join(place)
+            known = mine.here.fields.setdefault(position, place)
+            known.join(place)
         return mine.here
 
     def types(self, name: str = "", depth: int = 0) -> list[Type]:

@@ -114,7 +114,7 @@ def type_of(value: object) -> Type:
 def _joined(values: Iterable[Any]) -> Type:
     found = dict.fromkeys(map(type_of, values))
     # A set has no order of its own: without this, the text would depend on the hash seed.
-    return join(sorted(found, key=str))
+    return join(sorted(found, key=str) if isinstance(values, set | frozenset) else found)
 
 
 def join(types: Iterable[Type]) -> Type:

@@ -8,6 +8,7 @@ Python code seldom forces one type.
 
 import ast
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
 from case2code.inputs.places import Place
@@ -87,15 +88,19 @@ class Usage:
         self.names: dict[str, Place] = {}
         for helper in helpers:
             if isinstance(helper, ast.FunctionDef) and helper is not function:
-                self._nested(helper)
+                with suppress(RecursionError):
+                    self._nested(helper)
         self.places = {argument.arg: Place() for argument in _arguments(function.args)}
         self._functions[function.name] = list(self.places.values())
         self.names.update(self.places)
-        self._body(function.body)
+        with suppress(RecursionError):  # code nested without end: what was read of it stands
+            self._body(function.body)
 
     def types(self, name: str) -> list[Type]:
         """Types for a parameter, the best first."""
-        return self.places[name].types(name)
+        with suppress(RecursionError):
+            return self.places[name].types(name)
+        return []
 
     def is_callable(self, name: str) -> bool:
         kinds = self.places[name].here.kinds
@@ -217,7 +222,8 @@ class Usage:
                 return Place()
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 self._read(test)
-                return self._read(body).join(self._read(orelse))
+                places = self._read(body), self._read(orelse)
+                return places[isinstance(body, ast.Constant)]
             case (
                 ast.ListComp(elt=elt, generators=generators)
                 | ast.SetComp(elt=elt, generators=generators)

@@ -6,7 +6,8 @@ A writer module has `Settings` (its part of the recipe) and
 - `identity(settings) -> object`: whatever changes what it writes; its hash names the writer's ledger;
 - `origin(settings) -> str`: what its inputs are called in the data;
 - `chosen(settings) -> int | None`: for how many functions it is asked at most, None for all;
-- `write(functions, settings, tools) -> Iterator[Written]`: one answer for each function, in any order.
+- `write(functions, settings, tools) -> Iterator[Written]`: one answer for each function, in any order; none only where
+  the sandbox itself died with a function, which is then asked about another time.
 
 `tests/contracts/test_writers.py` holds for every file in this folder.
 """

@@ -204,7 +204,7 @@ def _type_schema(kind: str | None) -> dict[str, Any]:
         return _array(_array(_SCALARS["int"]))
     if kind is not None and kind.startswith("list["):
         return _array(_SCALARS[kind[5:-1]])
-    if kind in ("tuple", "set"):
+    if kind is not None and kind.startswith(("tuple[", "set[")):
         return _array(_SCALARS["int"])
     options = [_SCALARS["int"], _SCALARS["str"], _array(_SCALARS["int"]), _array(_SCALARS["str"])]
     return {"anyOf": options}
