@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from case2code import values
 from case2code.extract_functions import extract_repository
 from case2code.inputs import explore as exploration
 from case2code.inputs.explore import explore
-from case2code.records import FILES
-from case2code.sandbox import Program, Sandbox
+from case2code.records import FILES, INPUTS
+from case2code.sandbox import Coverage, Execution, Program, Sandbox
 from case2code.writers import TRIAL, Function, Written
 
 
@@ -226,19 +227,30 @@ def test_hostile_functions_stop_nobody(sandbox: Sandbox):
     assert time.monotonic() - started < 60
 
 
-class Dead:
-    """A sandbox whose interpreter dies with every function of one name."""
+class Changed:
+    """A sandbox that reports something else for every call of the function with `code`."""
 
-    def __init__(self, opened: Sandbox, code: str) -> None:
-        self._opened, self._code = opened, code
+    def __init__(self, opened: Sandbox, code: str, **changes: Any) -> None:
+        self._opened, self._code, self._changes = opened, code, changes
 
-    def run(self, programs: list[Program], *, with_coverage: bool) -> Iterator[Any]:
+    def run(self, programs: list[Program], *, with_coverage: bool) -> Iterator[tuple[Program, list[Execution]]]:
         for program, executions in self._opened.run(programs, with_coverage=with_coverage):
-            dies = program.code == self._code
-            yield program, [replace(e, outcome="sandbox_died", coverage=None) if dies else e for e in executions]
+            changes = self._changes if program.code == self._code else {}
+            yield program, [replace(execution, **changes) for execution in executions]
 
 
 def test_a_function_that_the_sandbox_died_with_is_not_answered(sandbox: Sandbox):
     first, second = map(function, ORDINARY[:2])
-    answers: Any = explore([first, second], 8, Dead(sandbox, first.code))  # type: ignore[arg-type]
-    assert [answer.function_id for answer in answers] == [second.function_id]
+    dead: Any = Changed(sandbox, first.code, outcome="sandbox_died", coverage=None)
+    assert [answer.function_id for answer in explore([first, second], 8, dead)] == [second.function_id]
+
+
+@pytest.mark.parametrize("name", ["lines", "branches", "reachable_lines", "deciding_lines"])
+def test_forged_coverage_is_not_believed(sandbox: Sandbox, name: str):
+    forged = {part: frozenset[Any]() for part in ("lines", "branches", "reachable_lines", "deciding_lines")}
+    forged[name] = frozenset([(2, 10**30)] if name == "branches" else [10**30])
+    liar: Any = Changed(sandbox, ORDINARY[0], coverage=Coverage(**forged))
+    (answer,) = explore([function(ORDINARY[0])], 8, liar)
+    assert answer.arguments == ()
+    rows = [asdict(answer) | {"origin": "boundary"}]
+    assert pa.Table.from_pylist(rows, schema=INPUTS).num_rows == 1

@@ -316,6 +316,14 @@ def test_a_mutant_is_of_the_same_class_has_a_literal_and_leaves_its_parent_alone
         assert values.encode(value) == before
 
 
+def test_values_that_cannot_be_compared_can_be_mutated():
+    mutator = Mutator(Random(1), Constants())
+    value = [values.parse("Decimal('sNaN')"), values.parse("Decimal('1')"), None, {1}]
+    for _ in range(200):
+        values.encode(mutator.value({"x": value, "y": {1, 2}}))
+        values.encode(mutator.value(tuple(value[:2])))
+
+
 def test_values_come_to_fit_each_other():
     generator = Generator(Random(1), Constants())
     rows = [generator.row({"items": list_of(INT), "index": INT, "other": list_of(INT)}, n) for n in range(2, 120)]

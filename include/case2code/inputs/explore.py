@@ -7,6 +7,7 @@ done with a function depends on that function alone: not on its neighbours, on t
 """
 
 import ast
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -116,6 +117,7 @@ class Exploration:
     _mutator: Mutator = field(init=False)
     _random: Random = field(init=False)
     _constants: constants.Constants = field(init=False)
+    _numbers: frozenset[int] = field(init=False)  # of the lines, and 0
     _raising_lines: frozenset[int] = field(init=False)
     _guards: dict[int, Guard] = field(init=False)
     _signatures: list[_Signature] = field(init=False)
@@ -132,7 +134,10 @@ class Exploration:
     _deciding: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
-        tree = ast.parse(self.function.code)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes in mined code are not our news
+            tree = ast.parse(self.function.code)
+        self._numbers = frozenset(range(self.function.code.count("\n") + 2))
         definition = next(
             node
             for node in reversed(tree.body)
@@ -315,7 +320,7 @@ class Exploration:
 
     def _learn(self, candidate: _Candidate, execution: Execution) -> None:
         coverage, signature = execution.coverage, candidate.signature
-        if coverage is None:
+        if coverage is None or not self._is_possible(coverage):
             return
         self._reachable, self._deciding = coverage.reachable_lines, coverage.deciding_lines
         if execution.outcome == "raised":
@@ -335,6 +340,11 @@ class Exploration:
         self._lines |= coverage.lines
         self._branches |= coverage.branches
         self._found.append(_Found(candidate, output, coverage, is_new))
+
+    def _is_possible(self, coverage: Coverage) -> bool:
+        """Whether its numbers are those of lines: the process that the function ran in may have written anything."""
+        lines = coverage.lines | coverage.reachable_lines | coverage.deciding_lines
+        return lines <= self._numbers and all(self._numbers.issuperset(branch) for branch in coverage.branches)
 
     def _refine(self, message: str, signature: _Signature | None) -> None:
         if signature is None or len(self._signatures) > 60:

@@ -86,7 +86,7 @@ class Mutator:
         mined = (*self._mined.texts, *self._mined.keys)
         is_mined = mined and self._random.random() < 0.6
         piece = pick(mined) if is_mined else pick((*"a b0Z-,.1", " ", text[at:end], text[:3]))
-        mutant = pick(
+        mutant: str = pick(
             (
                 *self._sized(text),
                 text[:at] + piece + text[at:],
@@ -163,5 +163,5 @@ class Mutator:
 def _sorted(items: list[Any]) -> list[Any]:
     try:
         return sorted(items)
-    except TypeError:
+    except (TypeError, ArithmeticError):  # decimals may refuse too
         return items[::-1]

@@ -222,8 +222,8 @@ class Usage:
                 return Place()
             case ast.IfExp(test=test, body=body, orelse=orelse):
                 self._read(test)
-                places = self._read(body), self._read(orelse)
-                return places[isinstance(body, ast.Constant)]
+                yes, no = self._read(body), self._read(orelse)
+                return no if isinstance(body, ast.Constant) else yes
             case (
                 ast.ListComp(elt=elt, generators=generators)
                 | ast.SetComp(elt=elt, generators=generators)

@@ -20,7 +20,7 @@ from case2code.sandbox import Limits, Sandbox
 
 #: Limits of a call that a writer makes to try an input. They are no part of a recipe: whatever changes an answer has to
 #: be in its writer's identity. Short, because an input that takes long, or makes a long value, is no good example.
-TRIAL: Final = Limits(cpu_seconds=0.03, max_value_chars=400)
+TRIAL: Final = Limits(cpu_seconds=0.015, max_value_chars=400)
 
 
 @dataclass(frozen=True, slots=True)
