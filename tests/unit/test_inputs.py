@@ -232,6 +232,7 @@ def test_any_code_can_be_read(lines: list[str]):
         ("x % 7", "ints", (7, 14, 6, 8)),
         ("x * 3 == 42", "ints", (14,)),
         ("x % 5 == 2", "ints", (7,)),
+        ("x < 1 << 16", "ints", (65535, 65536, 65537)),
         ("x < 0.5", "floats", (0.5, 1.0, 0.0)),
         ("x == 'left'", "texts", ("left",)),
         ("x in ('a', 'b')", "texts", ("a", "b")),

@@ -10,7 +10,7 @@ from typing import Any, Final
 _MAX_TEXT: Final = 60
 _MAX_EACH: Final = 24
 _INFINITE: Final = {"inf", "isinf", "isnan", "isfinite", "nan"}
-_MAX_INT: Final = 10**6
+_MAX_INT: Final = 1 << 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ def mine(tree: ast.AST) -> Constants:
                 _keep_placed(node, found)
             case ast.BoolOp():
                 _keep_placed(node, found)
+            case ast.BinOp(left=ast.Constant(value=int() as base), op=op, right=ast.Constant(value=int() as by)):
+                _keep(_folded(base, op, by), found)
             case ast.BinOp(op=ast.Mod(), left=ast.expr(), right=ast.Constant(value=int() as number)):
                 found["ints"] |= dict.fromkeys([number, 2 * number])
             case ast.Subscript(slice=ast.Constant(value=str() as text)):
@@ -67,10 +69,8 @@ def _keep(value: Any, found: dict[str, dict[Any, None]]) -> None:
     match value:
         case bool():
             return
-        case int() if abs(value) <= _MAX_INT:
+        case int() if abs(value) < _MAX_INT:
             found["ints"] |= dict.fromkeys([value - 1, value, value + 1] if value else [0, 1, -1])
-        case int():
-            found["ints"].setdefault(value)
         case float():
             found["floats"] |= dict.fromkeys([value, value + 0.5, value - 0.5])
         case str() if 0 < len(value) <= _MAX_TEXT:
@@ -79,6 +79,20 @@ def _keep(value: Any, found: dict[str, dict[Any, None]]) -> None:
                 found["floats"].setdefault(float(value))
         case bytes() if 0 < len(value) <= _MAX_TEXT:
             found["bytestrings"].setdefault(value)
+
+
+def _folded(base: int, op: ast.operator, by: int) -> int | None:
+    """What the interpreter makes of `1 << 16` and `10**9` before it compares; None where that is no usual number."""
+    if not (0 <= by <= 64 and 0 <= base <= 64):
+        return None
+    match op:
+        case ast.LShift():
+            return base << by
+        case ast.Pow():
+            return int(base**by)
+        case ast.Mult():
+            return base * by
+    return None
 
 
 def _solutions(left: ast.expr, right: ast.expr) -> Iterator[int]:

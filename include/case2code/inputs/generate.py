@@ -45,7 +45,7 @@ class Generator:
             return self._container(kind, depth)
         if kind == STR and chance < 0.25:
             return self._random_text()
-        if kind == BYTES and chance < 0.6:
+        if kind == BYTES and chance < 0.4:
             near = [number for number in self._constants.ints if 0 <= number < 256] or [97]
             return bytes(self._random.choice((*near, *near, 32, 65, 97, 200)) for _ in range(self._length()))
         if kind == INT and chance < 0.25:
@@ -87,7 +87,9 @@ class Generator:
                     [*pools.TEXTS[:4], *hinted, *mined.texts, *mined.keys[:6], *sized, *joined, *pools.TEXTS[4:]]
                 )
             case "bytes":
-                return _distinct([*pools.BYTES, *mined.bytestrings])
+                framed = [b"a" + text + b"b" for text in mined.bytestrings[:4]]
+                joined_bytes = b"a ".join(mined.bytestrings[:4])
+                return _distinct([*pools.BYTES[:2], *mined.bytestrings, joined_bytes, *framed, *pools.BYTES[2:]])
             case "Any":
                 return [1, "a", 0, [1, 2], None, 2.5, "", True, (1, 2), {"a": 1}, [], -1, "abc"]
             case "|":
@@ -202,7 +204,7 @@ class Generator:
 
     def _relate(self, made: dict[str, Any]) -> None:
         names = list(made)
-        if self._random.random() < 0.3 and self._relate_several(made):
+        if self._random.random() < 0.45 and self._relate_several(made):
             return
         for name in names:
             value = made[name]

@@ -12,10 +12,10 @@ LARGE: Final = (1000, 2024, -100, 999, 12345, 65536)
 FLOATS: Final = (0.0, 1.0, 0.5, 2.5, -1.5, 3.0, 10.0, 0.1, 3.14159, -0.25, 100.0, 45.0, 1e-3, 12.75, -2.0, 1e6)
 TEXTS: Final = (
     "", "a", "abc", "hello world", "racecar", "Hello, World!", "aabbcc", "12345", "foo_bar_baz", "CamelCaseString",
-    "naïve café", "the quick brown fox", "abcabcbb", "(a[b]{c})", "3 + 4", "-42", "x", "banana", "ABBA", "1.5", "ab",
-    "2021-03-04", "0", "101", "listen", "a,b,c", "aaa", "XIV", "  padded  ", "one two one", "a1b2c3", "Hello", "()",
-    "a.b.c", "z", "line one\nline two", "key=value", "user@example.com", "https://example.com/a/b?c=d", "10:30", "ff",
-    "/usr/local/bin", "AbC dEf", "don't stop", "3[a2[c]]", "silent", "one\n\ntwo",
+    "naïve café", "日本語 €5", "the quick brown fox", "abcabcbb", "(a[b]{c})", "3 + 4", "-42", "x", "banana", "ABBA",
+    "1.5", "ab", "2021-03-04", "0", "101", "listen", "a,b,c", "aaa", "XIV", "  padded  ", "one two one", "a1b2c3",
+    "Hello", "()", "a.b.c", "z", "line one\nline two", "key=value", "user@example.com", "10:30", "ff",
+    "https://example.com/a/b?c=d", "/usr/local/bin", "AbC dEf", "don't stop", "3[a2[c]]", "silent", "one\n\ntwo",
 )  # fmt: skip
 WORDS: Final = tuple("a b c apple banana cherry ab x eat tea tan ate flower flow 1".split())
 BYTES: Final = (b"", b"a", b"abc", b"\x00\xff", b"hello world", b"12345", b"a,b")
@@ -38,7 +38,7 @@ GRIDS: Final = (
 GRAMMARS: Final = (
     (("date", "day"), ("2021-03-04", "2000-02-29", "1999-12-31", "04/03/2021", "20240101")),
     (("time", "clock", "hour"), ("10:30", "23:59:59", "00:00", "12:00 PM", "7:05")),
-    (("url", "uri", "link", "domain", "host"), ("https://example.com/a/b?c=d#e", "http://a.org", "example.com")),
+    (("url", "uri", "link", "domain", "host"), ("https://example.com/a/b?c=d#e", "example.com", "192.168.0.1")),
     (("path", "file", "dir"), ("/usr/local/bin", "a/b/../c.txt", "./x", "/", "file.tar.gz")),
     (("binary", "bits", "bin"), ("0", "1", "1011", "110", "11111111")),
     (("hex", "color", "colour"), ("ff", "0x1A", "#ffcc00", "#fff", "DEADBEEF")),
