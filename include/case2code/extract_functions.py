@@ -43,7 +43,11 @@ _BRANCHES: Final = (
     ast.Assert,
     ast.match_case,
 )
-_LEAVES: Final = (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
+_LEAVES: Final = frozenset(
+    leaf
+    for kind in (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
+    for leaf in kind.__subclasses__()
+)
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES: Final = (*_FUNCTIONS, ast.Lambda, ast.ClassDef)
 
@@ -171,7 +175,7 @@ class _Found:
             for name in node._fields:
                 value = getattr(node, name, None)
                 for child in value if isinstance(value, list) else (value,):
-                    if isinstance(child, ast.AST) and not isinstance(child, _LEAVES):
+                    if isinstance(child, ast.AST) and type(child) not in _LEAVES:
                         waiting.append((child, is_own and not isinstance(child, _SCOPES)))
 
     def _statement(self, node: ast.stmt, is_own: bool) -> None:
@@ -254,6 +258,8 @@ def canonical_form(node: ast.AST) -> str:
     >>> canonical_form(ast.parse(a).body[0]) == canonical_form(ast.parse(b).body[0])
     True
     """
+    if type(node) in _LEAVES:
+        return f"{type(node).__name__}()"
     fields = []
     for name in node._fields:
         value = getattr(node, name, None)
