@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from case2code import values
 from case2code.day import Day
+from case2code.inputs.seeds import add_seeds
 from case2code.plan_day import Shard
 from case2code.recipe import fingerprint
 from case2code.records import FUNCTIONS
@@ -26,7 +27,7 @@ from case2code.store import Store
 log = logging.getLogger(__name__)
 
 #: Raise it whenever the same files give other rows.
-REVISION: Final = 1
+REVISION: Final = 2
 #: Which syntax parses depends on the interpreter.
 FINGERPRINT: Final = fingerprint([REVISION, sys.version_info[:2]])
 
@@ -42,6 +43,11 @@ _BRANCHES: Final = (
     ast.Assert,
     ast.match_case,
 )
+_LEAVES: Final = frozenset(
+    leaf
+    for kind in (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
+    for leaf in kind.__subclasses__()
+)
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES: Final = (*_FUNCTIONS, ast.Lambda, ast.ClassDef)
 
@@ -54,7 +60,7 @@ def extract_functions(day: Day, shard: Shard, store: Store) -> dict[str, int]:
     for done, key in enumerate(keys, 1):
         target = functions_key(key)
         if not store.exists(target):
-            rows = [row for file in store.read_table(key).to_pylist() for row in extract(file)]
+            rows = extract_repository(store.read_table(key).to_pylist())
             store.write_table(target, pa.Table.from_pylist(rows, schema=FUNCTIONS))
         functions += store.read_table(target, ["name"]).num_rows
         log.info("Extracted %d of %d repositories, %d functions so far", done, len(keys), functions)
@@ -66,12 +72,23 @@ def functions_key(files_key: str) -> str:
     return f"functions/{FINGERPRINT}/{files_key.removeprefix('files/')}"
 
 
+def extract_repository(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of FUNCTIONS for the rows of FILES of one repository, with the inputs that its files show."""
+    rows = [row for file in files for row in extract(file)]
+    add_seeds(rows, {file["path"]: _lines_ended(file["content"]) for file in files if file["content"] is not None})
+    return rows
+
+
+def _lines_ended(content: str) -> str:
+    """With "\\n" for the three line ends of Python's own reader; str.splitlines() knows more, which are none."""
+    return content.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def extract(file: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Rows of FUNCTIONS for one row of FILES."""
-    if file["content"] is None:
+    """Rows of FUNCTIONS for one row of FILES, without seeds."""
+    if file["content"] is None or file["drop_rule"] is not None:
         return
-    # The three line ends of Python's own reader; str.splitlines() knows more and would count lines that are none.
-    content = file["content"].replace("\r\n", "\n").replace("\r", "\n")
+    content = _lines_ended(file["content"])
     shared = {name: file[name] for name in ("source", "repository", "revision", "committed_at", "path", "license")}
     empty: dict[str, Any] = dict.fromkeys(FUNCTIONS.names)
     try:
@@ -107,8 +124,8 @@ def _hash(text: str) -> str:
 
 
 def _features(node: ast.FunctionDef | ast.AsyncFunctionDef, code: str) -> dict[str, Any]:
-    nodes = list(ast.walk(node))
-    own = list(_own_nodes(node))
+    found = _Found()
+    found.look(node)
     used = _globals(symtable.symtable(code, "<mined>", "exec"))
     docstring = ast.get_docstring(node)
     return {
@@ -117,28 +134,58 @@ def _features(node: ast.FunctionDef | ast.AsyncFunctionDef, code: str) -> dict[s
         "parameters": _parameters(node.args),
         # A lone surrogate ("\\ud800" in the source) is no UTF-8, so it is shown as that escape.
         "docstring": docstring and docstring.encode("utf-8", "backslashreplace").decode(),
-        "returns_value": any(isinstance(n, ast.Return) and not _is_none(n.value) for n in own),
+        "returns_value": found.returns_value,
         "is_async": isinstance(node, ast.AsyncFunctionDef),
-        "is_generator": any(isinstance(n, ast.Yield | ast.YieldFrom) for n in own),
+        "is_generator": found.is_generator,
         "has_decorators": bool(node.decorator_list),
         "undefined_names": sorted(used - _BUILTINS),
         "builtins_used": sorted(used & _BUILTINS),
-        "imports": sorted({name for n in nodes for name in _imported(n)}),
-        "attributes": sorted({n.attr for n in nodes if isinstance(n, ast.Attribute)}),
+        "imports": sorted(found.imports),
+        "attributes": sorted(found.attributes),
         "loc": (node.end_lineno or node.lineno) - node.lineno + 1,
-        "statements": sum(isinstance(n, ast.stmt) for n in nodes) - 1 - (docstring is not None),
-        "cyclomatic_complexity": 1
-        + sum(isinstance(n, _BRANCHES) for n in nodes)
-        + sum(len(n.values) - 1 for n in nodes if isinstance(n, ast.BoolOp)),
+        "statements": found.statements - 1 - (docstring is not None),
+        "cyclomatic_complexity": 1 + found.branches,
     }
 
 
-def _own_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """Nodes of a function without those of the functions inside it."""
-    for child in ast.iter_child_nodes(node):
-        yield child
-        if not isinstance(child, _SCOPES):
-            yield from _own_nodes(child)
+class _Found:
+    """What is in a function; looked at in one pass, because the passes are most of what extraction costs."""
+
+    def __init__(self) -> None:
+        self.returns_value = self.is_generator = False
+        self.statements = self.branches = 0
+        self.imports: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def look(self, node: ast.AST) -> None:
+        """Take in `node` and all below it."""
+        waiting = [(node, True)]
+        while waiting:
+            node, is_own = waiting.pop()  # not of a function inside it
+            if isinstance(node, ast.stmt):
+                self._statement(node, is_own)
+            elif isinstance(node, ast.Attribute):
+                self.attributes.add(node.attr)
+            elif isinstance(node, _BRANCHES):
+                self.branches += 1
+            elif isinstance(node, ast.BoolOp):
+                self.branches += len(node.values) - 1
+            elif is_own and isinstance(node, ast.Yield | ast.YieldFrom):
+                self.is_generator = True
+            for name in node._fields:
+                value = getattr(node, name, None)
+                for child in value if isinstance(value, list) else (value,):
+                    if isinstance(child, ast.AST) and type(child) not in _LEAVES:
+                        waiting.append((child, is_own and not isinstance(child, _SCOPES)))
+
+    def _statement(self, node: ast.stmt, is_own: bool) -> None:
+        self.statements += 1
+        if isinstance(node, _BRANCHES):
+            self.branches += 1
+        elif isinstance(node, ast.Return):
+            self.returns_value = self.returns_value or (is_own and not _is_none(node.value))
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            self.imports.update(_imported(node))
 
 
 def _is_none(value: ast.expr | None) -> bool:
@@ -211,13 +258,21 @@ def canonical_form(node: ast.AST) -> str:
     >>> canonical_form(ast.parse(a).body[0]) == canonical_form(ast.parse(b).body[0])
     True
     """
+    if type(node) in _LEAVES:
+        return f"{type(node).__name__}()"
     fields = []
-    for name, value in ast.iter_fields(node):
-        if name in ("type_comment", "kind", "type_ignores") or value is None or value == []:
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if value is None or name in ("type_comment", "kind", "type_ignores"):
             continue
-        if name == "body" and isinstance(node, (*_FUNCTIONS, ast.ClassDef)) and ast.get_docstring(node) is not None:
-            value = value[1:]
-        fields.append(f"{name}={_canonical_value(value)}")
+        if isinstance(value, list):
+            if name == "body" and isinstance(node, (*_FUNCTIONS, ast.ClassDef)) and _is_text(value[0]):
+                value = value[1:]
+                fields.append(f"body=[{','.join(map(_canonical_value, value))}]")
+            elif value:
+                fields.append(f"{name}=[{','.join(map(_canonical_value, value))}]")
+        else:
+            fields.append(f"{name}={_canonical_value(value)}")
     if isinstance(node, ast.Constant) and node.value is None:
         fields.append("value=None")
     return f"{type(node).__name__}({','.join(fields)})"
@@ -226,6 +281,9 @@ def canonical_form(node: ast.AST) -> str:
 def _canonical_value(value: Any) -> str:
     if isinstance(value, ast.AST):
         return canonical_form(value)
-    if isinstance(value, list):
-        return f"[{','.join(_canonical_value(v) for v in value)}]"
     return f"{type(value).__name__}:{value!r}"
+
+
+def _is_text(node: ast.stmt) -> bool:
+    """Whether the first statement of a body is its docstring."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -23,7 +23,8 @@ REPOSITORIES: Final = pa.schema(
     ]
 )
 
-#: One row per Python file of one revision of one repository; `content` is null where the file was dropped.
+#: One row per Python file of one revision of one repository; `content` is null where the file was dropped, but
+#: for tests and examples: they show inputs of other files' functions.
 FILES: Final = pa.schema(
     [
         ("source", pa.string()),
@@ -58,6 +59,7 @@ FUNCTIONS: Final = pa.schema(
         ("code", pa.string()),
         ("parameters", PARAMETERS),
         ("docstring", pa.string()),
+        ("seeds", _TEXTS),
         ("returns_value", pa.bool_()),
         ("is_async", pa.bool_()),
         ("is_generator", pa.bool_()),
@@ -93,17 +95,34 @@ VERDICTS: Final = pa.schema(
     ]
 )
 
-#: Ledger: one row per function and writer, so that what a request cost is counted once.
+_NUMBERS: Final = pa.list_(pa.int32())
+#: What `writers.Reached` holds.
+REACHED: Final = pa.struct(
+    [
+        ("types", pa.map_(pa.string(), pa.string())),
+        ("returned", pa.int32()),
+        ("distinct_outputs", pa.int32()),
+        ("lines", _NUMBERS),
+        ("missed_lines", _NUMBERS),
+        ("branches", pa.list_(_NUMBERS)),
+        ("one_way_lines", _NUMBERS),
+    ]
+)
+
+#: Ledger: one row per function and writer, so that what a request cost is counted once. `origins` are those of the
+#: `arguments` one by one, empty where all have the row's `origin`.
 INPUTS: Final = pa.schema(
     [
         ("function_id", pa.string()),
         ("origin", pa.string()),
         ("arguments", _TEXTS),
+        ("origins", _TEXTS),
         ("rejected", pa.list_(pa.struct([("text", pa.string()), ("rule", pa.string()), ("reason", pa.string())]))),
         ("prompt_hash", pa.string()),
         ("tokens_in", pa.int32()),
         ("tokens_out", pa.int32()),
         ("cost_usd", pa.float64()),
+        ("reached", REACHED),
     ]
 )
 

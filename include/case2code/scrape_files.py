@@ -21,7 +21,7 @@ from case2code.store import Store, slug
 log = logging.getLogger(__name__)
 
 #: Raise it whenever the same repository gives other rows: other path rules, another reading of a licence.
-REVISION: Final = 1
+REVISION: Final = 2
 
 #: First match decides: (rule, what the path looks like).
 _PATH_RULES: Final = (
@@ -30,6 +30,8 @@ _PATH_RULES: Final = (
     ("test_file", re.compile(r"(^|/)(tests?|testing)/|(^|/)(test_[^/]*|[^/]*_tests?|conftest)\.py$")),
     ("not_library", re.compile(r"(^|/)(setup|docs?/.*|examples?/.*|benchmarks?/.*|release|noxfile)\.py$|^docs?/")),
 )
+#: Of these no function is taken, but what they pass to the functions of others is.
+_SHOWING: Final = {"test_file", "not_library"}
 
 
 def scrape_files(day: Day, shard: Shard, store: Store) -> dict[str, int]:
@@ -90,10 +92,12 @@ def _row(revision: Revision, file: SourceFile, max_file_kb: int) -> dict[str, An
 
 
 def _read(file: SourceFile, max_file_kb: int) -> tuple[str | None, str | None, str | None]:
-    """Rule, reason and content: either the first two or the last is None."""
+    """Rule and reason, or None for both, and the content, which some dropped files keep."""
     for rule, pattern in _PATH_RULES:
         if pattern.search(file.path):
-            return rule, f"the path {file.path[:200]!r} says so", None
+            is_read = rule in _SHOWING and len(file.content) <= max_file_kb * 1_000
+            content = file.content.decode("utf-8-sig", "replace") if is_read else None
+            return rule, f"the path {file.path[:200]!r} says so", content
     if len(file.content) > max_file_kb * 1_000:
         return "file_too_large", f"{len(file.content):,} bytes, the limit is {max_file_kb:,} kB", None
     try:

@@ -198,11 +198,19 @@ def parse(text: str) -> Any:
         raise NotALiteralError(f"longer than {MAX_CHARS * 2} characters")
     try:
         tree = ast.parse(text.strip(), mode="eval")
-        return _read(tree.body)
-    except NotALiteralError:
-        raise
     except SyntaxError as error:
         raise NotALiteralError(f"not a Python expression ({error.msg})") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise NotALiteralError(f"not a value ({type(error).__name__}: {error})") from None
+    return read(tree.body)
+
+
+def read(node: ast.expr) -> Any:
+    """The value of an expression that is a canonical literal, as `parse` reads it. Raises NotALiteralError."""
+    try:
+        return _read(node)
+    except NotALiteralError:
+        raise
     except (ValueError, TypeError, ArithmeticError, RecursionError, MemoryError) as error:
         raise NotALiteralError(f"not a value ({type(error).__name__}: {error})") from None
 

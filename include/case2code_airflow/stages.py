@@ -85,10 +85,12 @@ def filter_functions(extracted: list[Json]) -> list[Json]:
 def write_inputs(shard: Json) -> Json:
     """Write the inputs that the ledgers miss."""
     with explained():
-        from case2code.write_inputs import write_inputs
+        from case2code.write_inputs import open_sandbox, write_inputs
+        from case2code.writers import Tools
 
         store, found, day = _read(shard)
-        return shard | {"counts": write_inputs(day, found, store, openai_client)}
+        tools = Tools(openai_client, lambda: open_sandbox(day.recipe.execute))
+        return shard | {"counts": write_inputs(day, found, store, tools)}
 
 
 @task

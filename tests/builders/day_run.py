@@ -14,7 +14,8 @@ from case2code.recipe import Recipe
 from case2code.scrape_files import scrape_files
 from case2code.select_cases import select_cases
 from case2code.store import Store
-from case2code.write_inputs import write_inputs
+from case2code.write_inputs import open_sandbox, write_inputs
+from case2code.writers import Tools
 
 ALL_RULES: list[Any] = [
     {"license": {"allowed": ["MIT"]}},
@@ -56,7 +57,7 @@ def run_to_cases(day: Day, store: Store, shards: int = 1) -> None:
         extract_functions(day, shard, store)
     kept, _ = filter_functions(day, planned, store, shards)
     for shard in kept:
-        write_inputs(day, shard, store, no_client)
+        write_inputs(day, shard, store, tools(day))
     for shard in kept:
         execute_inputs(day, shard, store)
     select_cases(day, store)
@@ -69,3 +70,7 @@ def run_day(day: Day, store: Store, shards: int = 1) -> Publication:
 
 def no_client() -> Any:
     raise AssertionError("no writer of the tiny recipe needs a client")
+
+
+def tools(day: Day) -> Tools:
+    return Tools(no_client, lambda: open_sandbox(day.recipe.execute))

@@ -19,7 +19,8 @@ from case2code import parts, values
 from case2code.errors import ConfigurationError, OutageError
 from case2code.recipe import fingerprint
 from case2code.records import INPUTS
-from case2code.writers import Function, Written, llm
+from case2code.sandbox import Limits, Sandbox
+from case2code.writers import Function, Tools, Written, llm
 from case2code_embedded.children import free_port
 from stand_ins import chat_endpoint
 from stand_ins.chat_endpoint import KEY, MODEL, ChatEndpoint, completion, failure
@@ -59,6 +60,10 @@ def endpoint() -> Iterator[ChatEndpoint]:
 
 def client(endpoint: ChatEndpoint, key: str = KEY, **options: Any) -> openai.OpenAI:
     return openai.OpenAI(base_url=endpoint.url, api_key=key, **{"max_retries": 0, "timeout": 10} | options)
+
+
+def tools(using: openai.OpenAI) -> Tools:
+    return Tools(lambda: using, lambda: Sandbox(Limits(cpu_seconds=0.25), passes=1))
 
 
 @pytest.fixture(params=NAMES)
@@ -106,7 +111,7 @@ def test_each_function_gets_one_answer_of_literals_that_the_ledger_can_store(
 ):
     functions = [function(number) for number in range(20)]
     settings = writer.Settings.model_validate(SETTINGS[name_of(writer)])
-    answers = list(writer.write(functions, settings, client(endpoint)))
+    answers = list(writer.write(functions, settings, tools(client(endpoint))))
     assert sorted(answer.function_id for answer in answers) == [f.function_id for f in functions]
     for answer in answers:
         assert answer.arguments
@@ -119,7 +124,7 @@ def test_each_function_gets_one_answer_of_literals_that_the_ledger_can_store(
 
 def test_no_function_is_no_work(writer: types.ModuleType, endpoint: ChatEndpoint):
     settings = writer.Settings.model_validate(SETTINGS[name_of(writer)])
-    assert list(writer.write([], settings, client(endpoint))) == []
+    assert list(writer.write([], settings, tools(client(endpoint)))) == []
     assert endpoint.prompts == []
 
 
@@ -137,7 +142,7 @@ def ask(endpoint: ChatEndpoint, functions: int = 1, using: openai.OpenAI | None 
     answers: list[Written] = []
     try:
         chosen = llm.Settings.model_validate({"model": MODEL, "concurrency": 1} | settings)
-        for answer in llm.write([function(n) for n in range(functions)], chosen, using or client(endpoint)):
+        for answer in llm.write([function(n) for n in range(functions)], chosen, tools(using or client(endpoint))):
             answers.append(answer)
     except (ConfigurationError, OutageError) as error:
         return answers, error

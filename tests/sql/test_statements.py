@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("*/*/*.yaml"))
 SCHEMAS = {
     "candidates": records.FUNCTIONS,
+    "inputs_before": records.INPUTS,
     "dropped": pa.schema([(name, pa.string()) for name in ("occurrence_id", "rule", "reason")]),
 } | {
     name: getattr(records, name.upper())

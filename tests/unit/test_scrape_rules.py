@@ -44,7 +44,12 @@ def test_the_path_decides_first(path: str, rule: str):
     found = row(path)
     assert found["drop_rule"] == rule
     assert found["drop_reason"] == f"the path {path!r} says so"
-    assert found["content"] is None
+    assert found["content"] == ("x = 1\n" if rule in ("test_file", "not_library") else None)
+
+
+def test_what_a_test_shows_is_kept_unless_it_is_too_large():
+    assert row("tests/a.py", b"\xef\xbb\xbff(1)  # \xe9")["content"] == "f(1)  # \ufffd"
+    assert row("tests/a.py", b"#" * 1_001)["content"] is None
 
 
 @pytest.mark.parametrize(

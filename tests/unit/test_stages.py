@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from builders.day_run import day_of, no_client, run_day, run_to_cases, tiny_recipe
+from builders.day_run import day_of, run_day, run_to_cases, tiny_recipe, tools
 from case2code import execute_inputs, extract_functions, filter_functions, plan_day, scrape_files, write_inputs
 from case2code.day import Day
 from case2code.errors import CheckError
@@ -87,7 +87,7 @@ def test_a_shard_works_on_its_own_buckets_only(day: Day, store: Store):
     (mine, *others), _ = filter_functions.filter_functions(day, planned, store, 16)
     assert others
     for shard in (mine, *others):
-        write_inputs.write_inputs(day, shard, store, no_client)
+        write_inputs.write_inputs(day, shard, store, tools(day))
     execute_inputs.execute_inputs(day, mine, store)
     executed = {function_id[0] for function_id, _ in ledger_rows(store, "executions/")}
     assert executed == {bucket for bucket, _ in mine.members}

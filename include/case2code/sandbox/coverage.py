@@ -2,19 +2,30 @@
 
 A branch is a pair of line numbers: a line that decides something, and the line that came next.
 
-Runs inside the sandbox: nothing but the standard library.
+Runs inside the sandbox, once in each child: nothing but the standard library, and of that only what loads fast.
 """
 
-import dis
+from __future__ import annotations
+
 import sys
+from opcode import opname  # not `dis`: it takes longer to load than most functions take to run
 from types import CodeType, FrameType
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _MONITORING: Any = getattr(sys, "monitoring", None)
 _TOOL = 1  # sys.monitoring.COVERAGE_ID
+#: Operations after which the next line depends on a value.
+_DECIDING = frozenset(
+    number
+    for number, name in enumerate(opname)
+    if name.startswith(("POP_JUMP", "FOR_ITER", "JUMP_IF", "INSTRUMENTED_POP_JUMP", "INSTRUMENTED_FOR_ITER"))
+)
 
 
-def recorder(code: CodeType) -> "Tracer | Monitor":
+def recorder(code: CodeType) -> Tracer | Monitor:
     """A recorder for everything that was compiled together with `code`; it collects between its `start` and `stop`."""
     return Monitor(code) if _MONITORING is not None else Tracer(code)
 
@@ -29,10 +40,8 @@ def reachable(code: CodeType) -> tuple[set[int], set[int]]:
         first = inner.co_firstlineno
         own = {line for _, _, line in inner.co_lines() if line}
         lines |= own - {first} if len(own) > 1 else own
-        line = first
-        for instruction in dis.get_instructions(inner):
-            line = _line(instruction, line)
-            if instruction.opcode in dis.hasjrel + dis.hasjabs and _decides(instruction.opname):
+        for operation, (line, _, _, _) in zip(inner.co_code[::2], inner.co_positions(), strict=True):
+            if operation in _DECIDING and line:
                 deciding.add(line)
     return lines, deciding & lines
 
@@ -45,20 +54,12 @@ def _inner(code: CodeType) -> list[CodeType]:
     return found
 
 
-def _line(instruction: Any, line: int) -> int:
-    position = instruction.positions
-    return position.lineno if position is not None and position.lineno else line
-
-
-def _decides(name: str) -> bool:
-    return name.startswith(("POP_JUMP", "FOR_ITER", "JUMP_IF", "INSTRUMENTED_POP_JUMP", "INSTRUMENTED_FOR_ITER"))
-
-
 class _Recorder:
-    def __init__(self) -> None:
+    def __init__(self, code: CodeType) -> None:
         self.lines: set[int] = set()
         self.branches: set[tuple[int, int]] = set()
-
+        self._reachable, self._deciding = reachable(code)
+        self._unchanging = ";".join(" ".join(map(str, sorted(part))) for part in (self._reachable, self._deciding))
         self._last: dict[int, int] = {}  # by frame: the line it is on
 
     def _reach(self, frame: int, line: int) -> None:
@@ -73,22 +74,16 @@ class _Recorder:
 
     def text(self, code: CodeType) -> str:
         """'lines;branches;reachable lines;deciding lines' as numbers, for example '2 3;2>3;2 3 5;2'."""
-        lines, deciding = reachable(code)
-        return ";".join(
-            (
-                " ".join(map(str, sorted(self.lines & lines))),
-                " ".join(f"{a}>{b}" for a, b in sorted(self.branches) if a in deciding),
-                " ".join(map(str, sorted(lines))),
-                " ".join(map(str, sorted(deciding))),
-            )
-        )
+        lines = " ".join(map(str, sorted(self.lines & self._reachable)))
+        branches = " ".join([f"{a}>{b}" for a, b in sorted(self.branches) if a in self._deciding])
+        return f"{lines};{branches};{self._unchanging}"
 
 
 class Tracer(_Recorder):
     """For interpreters before 3.12. A decision is known by the line that follows it in the same frame."""
 
     def __init__(self, code: CodeType) -> None:
-        super().__init__()
+        super().__init__(code)
         self._file = code.co_filename
 
     def start(self) -> None:
@@ -116,7 +111,7 @@ class Monitor(_Recorder):
     """For 3.12 and later: the interpreter reports lines once it is told for which code."""
 
     def __init__(self, code: CodeType) -> None:
-        super().__init__()
+        super().__init__(code)
         events = _MONITORING.events
         self._codes = _inner(code)
         self._events = events.LINE | events.PY_START | events.PY_RETURN

@@ -2,27 +2,81 @@
 
 A writer module has `Settings` (its part of the recipe) and
 
-- `USES_LLM`: whether `write` is given the LLM's client, or None;
+- `USES_LLM`: whether it calls `tools.client`;
 - `identity(settings) -> object`: whatever changes what it writes; its hash names the writer's ledger;
 - `origin(settings) -> str`: what its inputs are called in the data;
 - `chosen(settings) -> int | None`: for how many functions it is asked at most, None for all;
-- `write(functions, settings, client) -> Iterator[Written]`: one answer for each function, in any order.
+- `write(functions, settings, tools) -> Iterator[Written]`: one answer for each function, in any order; none only where
+  the sandbox itself died with a function, which is then asked about another time.
 
 `tests/contracts/test_writers.py` holds for every file in this folder.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+from case2code.sandbox import Limits, Sandbox
+
+#: Limits of a call that a writer makes to try an input. They are no part of a recipe: whatever changes an answer has to
+#: be in its writer's identity. Short, because an input that takes long, or makes a long value, is no good example.
+TRIAL: Final = Limits(cpu_seconds=0.015, max_value_chars=400)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a writer may use; each is opened by the writer that needs it. The sandbox has the limits `TRIAL`."""
+
+    client: Callable[[], Any]
+    sandbox: Callable[[], Sandbox]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What a function does with the inputs that the free writer found for it, by running them.
+
+    `types` is the inferred type of each parameter, such as `list[int]`. Lines are numbers in `Function.code`;
+    `one_way_lines` decide something and always went the same way.
+    """
+
+    types: dict[str, str]
+    returned: int
+    distinct_outputs: int
+    lines: tuple[int, ...]
+    missed_lines: tuple[int, ...]
+    branches: tuple[tuple[int, int], ...]
+    one_way_lines: tuple[int, ...]
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any] | None) -> "Reached | None":
+        """From a row of records.REACHED."""
+        if row is None:
+            return None
+        return cls(
+            types=dict(row["types"]),
+            returned=row["returned"],
+            distinct_outputs=row["distinct_outputs"],
+            lines=tuple(row["lines"]),
+            missed_lines=tuple(row["missed_lines"]),
+            branches=tuple((a, b) for a, b in row["branches"]),
+            one_way_lines=tuple(row["one_way_lines"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """What a writer is told: the code, its name, and rows of records.PARAMETERS."""
+    """What a writer is told: the code, its name, and rows of records.PARAMETERS.
+
+    `seeds` are inputs that the repository itself shows (doctests, asserts, calls): canonical literals of
+    `{parameter: value}`. `reached` is what a free writer before this one left, None where there was none.
+    """
 
     function_id: str
     name: str
     code: str
     parameters: tuple[dict[str, Any], ...]
+    seeds: tuple[str, ...] = ()
+    reached: Reached | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +90,10 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The inputs of one function: canonical literals of `{parameter: value}`, distinct, in the order written."""
+    """The inputs of one function: canonical literals of `{parameter: value}`, distinct, in the order written.
+
+    `origins` says for each of them where it comes from; empty where all come from the writer as such.
+    """
 
     function_id: str
     arguments: tuple[str, ...]
@@ -45,3 +102,5 @@ class Written:
     tokens_in: int = 0
     tokens_out: int = 0
     cost_usd: float = 0.0
+    reached: Reached | None = None
+    origins: tuple[str, ...] = ()

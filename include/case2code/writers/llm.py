@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from case2code import parts, values
 from case2code.errors import ConfigurationError, OutageError
-from case2code.writers import Function, Rejected, Written
+from case2code.writers import Function, Rejected, Tools, Written
 from case2code.writers.boundary import known_type
 
 #: Raise it whenever the same reply gives other inputs.
@@ -62,12 +62,13 @@ def chosen(settings: Settings) -> int | None:
     return settings.max_functions
 
 
-def write(functions: Sequence[Function], settings: Settings, client: openai.OpenAI) -> Iterator[Written]:
+def write(functions: Sequence[Function], settings: Settings, tools: Tools) -> Iterator[Written]:
     """Ask for each function, `concurrency` requests at a time; answers come as they arrive.
 
     Raises ConfigurationError on a wrong key or an unknown model, OutageError when the SDK's retries are used up; what
     was answered before is yielded first.
     """
+    client = tools.client()
     waiting, running = list(reversed(functions)), set[Future[Written]]()
     failure: Exception | None = None
     with ThreadPoolExecutor(settings.concurrency, thread_name_prefix="writer") as pool:
@@ -203,7 +204,7 @@ def _type_schema(kind: str | None) -> dict[str, Any]:
         return _array(_array(_SCALARS["int"]))
     if kind is not None and kind.startswith("list["):
         return _array(_SCALARS[kind[5:-1]])
-    if kind in ("tuple", "set"):
+    if kind is not None and kind.startswith(("tuple[", "set[")):
         return _array(_SCALARS["int"])
     options = [_SCALARS["int"], _SCALARS["str"], _array(_SCALARS["int"]), _array(_SCALARS["str"])]
     return {"anyOf": options}

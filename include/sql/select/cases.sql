@@ -1,11 +1,20 @@
 -- Every executed input of a kept function: a case of a sample, or the rule and the reason why not.
 -- Cases are ranked so that each output comes once before any comes twice, values before exceptions.
-WITH origins AS (
+WITH named AS (
     SELECT
         function_id,
         unnest(arguments) AS arguments,
+        unnest(origins) AS own_origin,
         origin
     FROM inputs
+),
+
+origins AS (
+    SELECT
+        function_id,
+        arguments,
+        coalesce(own_origin, origin) AS origin
+    FROM named
 ),
 
 executed AS (

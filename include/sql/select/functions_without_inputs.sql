@@ -13,9 +13,18 @@ SELECT
     functions.function_id,
     functions.name,
     functions.code,
-    functions.parameters
+    functions.parameters,
+    functions.seeds,
+    known.reached
 FROM functions
 SEMI JOIN chosen USING (occurrence_id)
 ANTI JOIN inputs USING (function_id)
+LEFT JOIN (
+    SELECT
+        function_id,
+        reached
+    FROM inputs_before
+    WHERE reached IS NOT NULL
+) AS known USING (function_id)
 WHERE list_contains($buckets, functions.function_id[1])
 ORDER BY functions.function_id
