@@ -123,7 +123,7 @@ class _Watch:
 
 
 def _count(name: str, value: float) -> str:
-    return f"${value:,.2f}" if name == "cost_usd" else f"{value:,.0f} {name.replace('_', ' ')}"
+    return f"${value:,.2f}" if name.endswith("cost_usd") else f"{value:,.0f} {name.replace('_', ' ')}"
 
 
 # First words of the progress lines that the stages log.
@@ -157,7 +157,14 @@ def show_result(store: Store, recipe_name: str, day: datetime, tasks: list[dict[
         t["returned"]["counts"]["requests"] for t in tasks if t["task_id"] == "write_inputs" and t["returned"]
     )
     tokens = sum(t["returned"]["counts"]["tokens"] for t in tasks if t["task_id"] == "write_inputs" and t["returned"])
+    console.print(_inputs_by_origin(report))
     console.print(f"LLM calls of this run: {requests:,} ({tokens:,} tokens)", highlight=False)
+    for row in report["unwritten"]:
+        console.print(
+            f"[bold]The budget was reached:[/] {row['functions']:,} functions have no inputs from "
+            f"{escape(row['origin'])} yet; another run goes on.",
+            highlight=False,
+        )
     if any(t["task_id"] == "publish_snapshot" and t["state"] == "skipped" for t in tasks):
         console.print(f"[bold]Nothing new:[/] {day:%Y-%m-%d} has the content of a snapshot that is published already.")
     console.print(f"Snapshot: [bold]{escape(address)}[/]", highlight=False, soft_wrap=True)
@@ -168,6 +175,26 @@ def show_result(store: Store, recipe_name: str, day: datetime, tasks: list[dict[
     )
     console.print(f"\n[dim]D[/] {escape(query)}", highlight=False, soft_wrap=True)
     console.print(str(database.connect(store).sql(query)), highlight=False, markup=False)
+
+
+def _inputs_by_origin(report: dict[str, Any]) -> Table:
+    table = Table(title="What the inputs of each origin add to the free ones", title_justify="left")
+    for column in ("origin", "functions", "inputs", "returned", "new lines in", "new branches in", "new outputs in"):
+        table.add_column(column, justify="left" if column == "origin" else "right")
+    table.add_column("tokens", justify="right")
+    table.add_column("cost", justify="right")
+    for row in report["inputs_by_origin"]:
+        share = row["returned_share"]
+        table.add_row(
+            escape(row["origin"]),
+            f"{row['functions']:,}",
+            f"{row['inputs']:,}",
+            "" if share is None else f"{share:.0%}",
+            *(f"{row[f'functions_with_new_{kind}']:,}" for kind in ("lines", "branches", "outputs")),
+            f"{row['tokens']:,}",
+            f"${row['cost_usd']:,.2f}",
+        )
+    return table
 
 
 def _funnel(report: dict[str, Any]) -> Table:
