@@ -69,22 +69,29 @@ def write_inputs(day: Day, shard: Shard, store: Store, tools: Tools, run: Run = 
             if run.is_dry:
                 _add(counts, {f"estimated_{name}": value for name, value in asdict(estimate).items()})
                 continue
-        done = 0
         try:
-            for written in _committed(module.write(missing, settings, tools), ledger, origin, len(missing)):
-                done += 1
-                _add(counts, {"functions": 1, "inputs": len(written.arguments), "cost_usd": written.cost_usd})
-                _add(counts, {"requests": written.prompt_hash is not None})
-                _add(counts, {"tokens": written.tokens_in + written.tokens_out})
+            done = _write(module.write(missing, settings, tools), ledger, origin, len(missing), counts)
         except BatchesPending as pending:
             pending.counts = counts
             raise
         finally:
             budget.close()
-        if budget.is_reached:
+        left = len(missing) - done
+        if budget.is_reached and left:
             log.warning("Wrote for %d of %d functions, then the budget was reached: %s", done, len(missing), budget)
-            _add(counts, {"budget_reached": 1, "functions_left": len(missing) - done})
+            _add(counts, {"budget_reached": 1, "functions_left": left})
     return counts
+
+
+def _write(answers: Iterator[Written], ledger: Ledger, origin: str, total: int, counts: dict[str, Any]) -> int:
+    """Take all answers into the ledger and into `counts`; returns how many there were."""
+    done = 0
+    for written in _committed(answers, ledger, origin, total):
+        done += 1
+        tokens = written.tokens_in + written.tokens_out
+        _add(counts, {"functions": 1, "inputs": len(written.arguments), "cost_usd": written.cost_usd})
+        _add(counts, {"requests": written.prompt_hash is not None, "tokens": tokens})
+    return done
 
 
 def _tell(estimate: Estimate, origin: str) -> None:
@@ -101,7 +108,7 @@ def _add(counts: dict[str, Any], more: dict[str, Any]) -> None:
 
 
 def functions_left(connection: duckdb.DuckDBPyConnection, day: Day, store: Store) -> list[dict[str, Any]]:
-    """Rows of origin and functions: whom the day's writers have still to write for, because a budget was reached.
+    """Rows of origin and functions: whom an LLM was not asked about, because a budget was reached.
 
     `connection` has the day's functions and verdicts.
     """
@@ -114,7 +121,7 @@ def functions_left(connection: duckdb.DuckDBPyConnection, day: Day, store: Store
         ledger = inputs_ledger(store, writer)
         left = _missing_rows(connection, ledger, everything, module.chosen(settings), before).num_rows
         before.append(ledger)
-        if left:
+        if left and module.USES_LLM:
             found.append({"origin": module.origin(settings), "functions": left})
     return found
 

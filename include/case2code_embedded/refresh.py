@@ -1,6 +1,7 @@
 """Trigger the refresh of one day, show how it goes, and tell what came of it."""
 
 import time
+from collections import Counter
 from datetime import datetime
 from typing import Any, Final
 
@@ -37,13 +38,13 @@ class RefreshFailed(Case2CodeError):
 
 
 def run_refresh(
-    client: AirflowClient, stack: Stack, day: datetime, recipe: str, console: Console
+    client: AirflowClient, stack: Stack, day: datetime, params: dict[str, Any], console: Console
 ) -> list[dict[str, Any]]:
     """Run the day to its end with a live table; returns the run's task instances with what they returned.
 
     Raises RefreshFailed with the last words of the task that failed.
     """
-    run_id = client.start_run(day, {"recipe": recipe})
+    run_id = client.start_run(day, params)
     watch = _Watch(client, run_id)
     with Live(console=console, refresh_per_second=4, transient=False) as live:
         while True:
@@ -77,7 +78,7 @@ class _Watch:
         for stage in STAGES:
             mine = [task for task in tasks if task["task_id"] == stage]
             ended = [task for task in mine if task["state"] in _ENDED]
-            running = [task for task in mine if task["state"] == "running"]
+            running = [task for task in mine if task["state"] in ("running", "deferred")]
             total = max(1, len(mine))
             mark = "[green]✓" if len(ended) == len(mine) and mine else "[yellow]●" if running else "[dim]·"
             if any(task["state"] in ("failed", "upstream_failed") for task in mine):
@@ -145,6 +146,21 @@ def _failure(client: AirflowClient, run_id: str, tasks: list[dict[str, Any]]) ->
         return "the run failed before any task did: see the scheduler's log"
     lines = [line for line in client.messages(run_id, failed) if line.strip() and not line.startswith("::")]
     return f"{failed['task_id']} failed: {lines[-1][:1500] if lines else 'it left no log'}"
+
+
+def show_estimate(tasks: list[dict[str, Any]], console: Console) -> None:
+    """Print what a dry run has found out."""
+    counts = Counter[str]()
+    for task in tasks:
+        if task["task_id"] == "write_inputs" and task["returned"]:
+            counts.update(task["returned"]["counts"])
+    console.print(
+        f"\nA dry run: the LLM would get about [bold]{counts['estimated_requests']:,} requests[/] with "
+        f"{counts['estimated_tokens_in']:,} tokens and answer with {counts['estimated_tokens_out']:,}, for about "
+        f"[bold]${counts['estimated_cost_usd']:,.4f}[/] and ${counts['estimated_max_cost_usd']:,.4f} at most. "
+        "Nothing was asked, and nothing is published.",
+        highlight=False,
+    )
 
 
 def show_result(store: Store, recipe_name: str, day: datetime, tasks: list[dict[str, Any]], console: Console) -> None:

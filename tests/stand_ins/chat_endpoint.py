@@ -266,9 +266,10 @@ class _Server:
             return
         good, bad = [], []
         lines = self.endpoint.files[batch.input_file_id].decode().splitlines()
-        for line in map(json.loads, lines):
+        in_time = len(lines) if batch.status == "completed" else len(lines) // 2
+        for number, line in enumerate(map(json.loads, lines)):
             prompt: str = line["body"]["messages"][0]["content"]
-            answer = self._decide(line["body"], prompt, is_batch=True)
+            answer = failure(408) if number >= in_time else self._decide(line["body"], prompt, is_batch=True)
             response = {"status_code": answer.status, "request_id": "r", "body": answer.body}
             row = {"id": "x", "custom_id": line["custom_id"], "response": response, "error": None}
             if answer.status == 200:

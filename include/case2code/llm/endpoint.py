@@ -19,7 +19,7 @@ _MAX_PAUSE_SECONDS: Final = 60.0
 def asynchronous(client: openai.OpenAI) -> openai.AsyncOpenAI:
     """The same endpoint, key, organisation, headers and timeout; retries are ours, so the SDK makes none."""
     return openai.AsyncOpenAI(
-        api_key=client.api_key,
+        api_key=None if client.workload_identity else client.api_key,
         organization=client.organization,
         project=client.project,
         base_url=client.base_url,
