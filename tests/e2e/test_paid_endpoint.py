@@ -17,13 +17,14 @@ from case2code.ledger import BUCKETS
 from case2code.recipe import load_recipe
 from case2code.store import Access, Store
 from case2code.write_inputs import inputs_ledger
-from case2code_embedded.airflow_server import DAG, AirflowClient
+from case2code_embedded.airflow_server import AirflowClient
 from case2code_embedded.object_store import s3_client
 from case2code_embedded.servers import start_servers
 from case2code_embedded.stack import BUCKET, Stack, open_stack
 from stand_ins import chat_endpoint
 from stand_ins.chat_endpoint import KEY, MODEL, ChatEndpoint, completion
 from tests.e2e.conftest import DAYS
+from tests.e2e.test_refresh import kill_task
 
 pytestmark = pytest.mark.stack
 
@@ -90,23 +91,22 @@ def writers(**settings: Any) -> list[dict[str, Any]]:
     return [{"boundary": {"inputs": 24}}, {"llm": llm}]
 
 
-def test_a_batch_is_waited_for_without_a_worker_and_found_again_by_a_cleared_task(
+def test_a_batch_is_waited_for_without_a_worker_and_found_again_by_a_task_that_was_killed(
     paid: AirflowClient, paid_store: Store, endpoint: ChatEndpoint, write_recipe: Any
 ) -> None:
-    endpoint.batch_seconds = 3_600
+    endpoint.batch_seconds, endpoint.submit_seconds = 3_600, 30
     recipe = write_recipe("batched", writers=writers(mode="batch"))
     run_id = paid.start_run(DAYS[3], {"recipe": str(recipe)})
+    wait_until(lambda: endpoint.batches)
+    kill_task(paid, run_id, "write_inputs")  # the batch is submitted, and on no record
+    endpoint.submit_seconds = 0
     task = wait_until(lambda: writing(paid, run_id, "deferred"))
+    assert task["try_number"] == 2
     pool = paid.get("pools/default_pool")
     assert (pool["deferred_slots"], pool["running_slots"], pool["occupied_slots"]) == (1, 0, 0)
     working = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
     assert not any(task["id"] in line for line in working)
     assert [batch.status for batch in endpoint.batches.values()] == ["in_progress"]
-
-    body = {"dry_run": False, "task_ids": ["write_inputs"], "dag_run_id": run_id, "only_failed": False}
-    paid.call("POST", f"dags/{DAG}/clearTaskInstances", json=body).raise_for_status()
-    wait_until(lambda: writing(paid, run_id, "deferred") is None)
-    wait_until(lambda: writing(paid, run_id, "deferred"))
     endpoint.batch_seconds = 0
     assert ended(paid, run_id) == "success"
 
@@ -117,7 +117,7 @@ def test_a_batch_is_waited_for_without_a_worker_and_found_again_by_a_cleared_tas
     assert len({row["function_id"] for row in rows}) == len(rows) == 6
     (done,) = [t for t in paid.tasks(run_id) if t["task_id"] == "write_inputs"]
     counts = paid.returned(run_id, done)["counts"]
-    assert (counts["requests"], counts["functions"]) == (6, 6), "the free ones are of the try before"
+    assert (counts["requests"], counts["functions"]) == (6, 6), "the free ones were written before the kill"
     assert counts["cost_usd"] == pytest.approx(6 * (10 * 0.5 + 5 * 2.0) / 1e6)
 
 

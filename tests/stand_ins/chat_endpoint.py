@@ -99,7 +99,8 @@ class Batch:
 class ChatEndpoint:
     """`answer` decides by the text of the prompt; `prompts` are those that were asked, `answered` those told in full.
 
-    `batch_end` is the status that batches end with; a line of a batch whose answer is no 200 is in the error file.
+    A batch exists before its submission is answered, `submit_seconds` later, and ends `batch_seconds` later with the
+    status `batch_end`; a line whose answer is no 200 is in its error file.
     """
 
     url: str = ""
@@ -113,6 +114,7 @@ class ChatEndpoint:
     batches: dict[str, Batch] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     batch_seconds: float = 0.0
+    submit_seconds: float = 0.0
     batch_end: str = "completed"
     most_in_flight: int = 0
     in_flight: int = 0
@@ -243,6 +245,7 @@ class _Server:
             f"batch_{len(self.endpoint.batches) + 1}", body["input_file_id"], body.get("metadata") or {}, time.time()
         )
         self.endpoint.batches[batch.identity] = batch
+        await asyncio.sleep(self.endpoint.submit_seconds)
         return web.json_response(batch.to_json())
 
     async def _list_batches(self, request: web.Request) -> web.Response:
