@@ -6,6 +6,7 @@ It has models, chat completions, files and batches. No model is behind it: `answ
 """
 
 import asyncio
+import gc
 import json
 import random
 import sys
@@ -316,6 +317,7 @@ def serve(**faults: Any) -> Iterator[ChatEndpoint]:
 
 
 def main() -> None:
+    gc.disable()  # it keeps every request, and shall not pause to look through them
     endpoint = ChatEndpoint(faults=Faults(**json.loads(sys.argv[1])))
     uvloop.run(_run(endpoint, lambda: print(endpoint.url, flush=True), asyncio.Event()))
 

