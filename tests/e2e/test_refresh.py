@@ -159,7 +159,8 @@ def test_tasks_killed_mid_run_are_retried_and_nothing_is_lost_or_doubled(
 ) -> None:
     wait_for(client, f"make_run__{DAYS[3]:%Y-%m-%d}")
     boundary = [{"boundary": {"inputs": 31}}]
-    recipe = write_recipe("killed", writers=[*boundary, {"llm": {"model": MODEL, "inputs": 4, "max_functions": 6}}])
+    llm_settings = {"model": MODEL, "inputs": 4, "max_functions": 6, "ask": "always"}
+    recipe = write_recipe("killed", writers=[*boundary, {"llm": llm_settings}])
     run_id = client.start_run(DAYS[3], {"recipe": str(recipe)})
     for task_id in ("scrape_files", "write_inputs", "execute_inputs", "publish_snapshot"):
         kill_task(client, run_id, task_id)
