@@ -18,8 +18,8 @@ NAME ?=
 help: ## Show this list
 	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## */  make \1\t/' | expand -t 26
 
-run: .venv/installed ## Refresh the latest complete day and print what came of it  [RECIPE=name|path] [DAY=YYYY-MM-DD]
-	@$(PY) -m case2code_embedded run --recipe '$(RECIPE)' $(if $(DAY),--day '$(DAY)')
+run: .venv/installed ## Refresh the latest complete day and print what came of it  [RECIPE=name|path] [DAY=YYYY-MM-DD] [ARGS=--dry-run]
+	@$(PY) -m case2code_embedded run --recipe '$(RECIPE)' $(if $(DAY),--day '$(DAY)') $(ARGS)
 
 up: .venv/installed ## Start the stack with the Airflow UI and the nightly schedule, until Ctrl-C
 	@$(PY) -m case2code_embedded up

@@ -20,7 +20,12 @@ or backfill the past, at any time.
 A wrong recipe, key or address fails at once; an outage (S3, a source, the LLM endpoint) is retried with back-off, and
 clearing the task later goes on where it stopped. One unreadable repository does not fail a night: it is in the report.
 
-Example configuration: `{"recipe": "default"}`
+**What it costs.** `write_inputs` logs an estimate before its first request. `max_cost_usd` and `max_requests` end the
+writing cleanly: what there is goes on and is published, the report says whom the LLM was not asked about, and a later
+run asks. With `dry_run` it asks nothing: the free inputs are written, the estimate is in the log and in what
+`write_inputs` returns, and all later stages are **skipped**. In batch mode the task is **deferred** while it waits.
+
+Example configuration: `{"recipe": "default", "max_cost_usd": 5}`
 """
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag
@@ -46,7 +51,29 @@ from case2code_airflow.defaults import DEFAULT_ARGS, START_DATE
             maxLength=500,
             title="Recipe",
             description="What to build: the name of a file in include/recipes, or the path of a YAML file.",
-        )
+        ),
+        "max_cost_usd": Param(
+            None,
+            type=["null", "number"],
+            minimum=0,
+            maximum=1_000_000,
+            title="Most that the LLM may cost",
+            description="In US dollars, by the recipe's prices, for this run with its retries; empty: no limit.",
+        ),
+        "max_requests": Param(
+            None,
+            type=["null", "integer"],
+            minimum=0,
+            maximum=1_000_000_000,
+            title="Most requests to the LLM",
+            description="For this run with its retries; empty: no limit.",
+        ),
+        "dry_run": Param(
+            False,
+            type="boolean",
+            title="Only estimate",
+            description="Estimate requests, tokens and cost, ask nothing and publish nothing.",
+        ),
     },
 )
 def case2code_refresh():
@@ -54,7 +81,7 @@ def case2code_refresh():
     scraped = stages.scrape_files.expand(shard=shards)
     extracted = stages.extract_functions.expand(shard=scraped)
     kept = stages.filter_functions(extracted)
-    written = stages.write_inputs.expand(shard=kept)
+    written = stages.write_inputs(kept)
     executed = stages.execute_inputs.expand(shard=written)
     stages.publish_snapshot(stages.select_cases(executed))
 

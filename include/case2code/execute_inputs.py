@@ -21,6 +21,9 @@ from case2code.write_inputs import inputs_ledger, open_functions
 
 log = logging.getLogger(__name__)
 
+#: Raise it whenever the same execution gives another row.
+REVISION: Final = 2
+
 _COMMIT_SECONDS: Final = 10.0
 
 
@@ -29,7 +32,8 @@ def executions_ledger(store: Store, limits: Execute) -> Ledger:
 
     The level of isolation is not: it says who is safe, not what a function does. Every row has its own.
     """
-    identity = [sandbox.REVISION, platform.python_version(), limits.model_dump(mode="json", exclude={"min_isolation"})]
+    settings = limits.model_dump(mode="json", exclude={"min_isolation"})
+    identity = [REVISION, sandbox.REVISION, platform.python_version(), settings]
     return Ledger(store, f"executions/{fingerprint(identity)}", EXECUTIONS, ["function_id", "arguments"])
 
 
@@ -50,7 +54,7 @@ def execute_inputs(day: Day, shard: Shard, store: Store) -> dict[str, int]:
     rows: list[dict[str, Any]] = []
     last = time.monotonic()
     with sandbox.Sandbox(limits, min_isolation=settings.min_isolation) as interpreters:
-        for program, executions in interpreters.run(programs):
+        for program, executions in interpreters.run(programs, with_coverage=True):
             # An outage of the sandbox is no result: such a function is run again another time.
             known = [execution for execution in executions if execution.outcome != "sandbox_died"]
             rows += [_row(program.program_id, execution, interpreters.isolation) for execution in known]
@@ -93,6 +97,7 @@ def open_inputs(connection: duckdb.DuckDBPyConnection, day: Day, store: Store, b
 
 
 def _row(function_id: str, execution: sandbox.Execution, isolation: sandbox.Isolation) -> dict[str, Any]:
+    coverage = execution.coverage
     return {
         "function_id": function_id,
         "arguments": execution.arguments,
@@ -103,6 +108,9 @@ def _row(function_id: str, execution: sandbox.Execution, isolation: sandbox.Isol
         "stable": execution.stable,
         "instability": execution.instability,
         "mutates_arguments": execution.mutates_arguments,
+        "lines": sorted(coverage.lines) if coverage else None,
+        "branches": sorted(coverage.branches) if coverage else None,
+        "reachable_lines": len(coverage.reachable_lines) if coverage else None,
         "cpu_seconds": execution.cpu_seconds,
         "isolation": isolation.level,
         "isolation_layers": list(isolation.layers_on),

@@ -5,6 +5,7 @@ reason. Writes `verdicts`, one row for each occurrence of a function.
 """
 
 import logging
+from typing import Final
 
 import duckdb
 import pyarrow as pa
@@ -19,9 +20,16 @@ from case2code.store import Store
 
 log = logging.getLogger(__name__)
 
+#: A shard has at least so many kept functions. A task costs 1 to 2 s of scheduling; so many functions take more than
+#: 20 times that, with free inputs alone, so a task more would not be worth it.
+MIN_FUNCTIONS_PER_SHARD: Final = 800
+
 
 def filter_functions(day: Day, extracted: list[Shard], store: Store, shards: int) -> tuple[list[Shard], dict[str, int]]:
-    """Judge the functions of all `extracted` shards; returns the buckets of kept functions in shards, and counts."""
+    """Judge the functions of all `extracted` shards; returns the buckets of kept functions in shards, and counts.
+
+    There are at most `shards`, and fewer where there is little to do.
+    """
     repositories = pa.concat_tables(
         [store.read_table(day.table_key("repositories", shard.name)) for shard in extracted]
     ).sort_by([("source", "ascending"), ("repository", "ascending")])
@@ -34,7 +42,8 @@ def filter_functions(day: Day, extracted: list[Shard], store: Store, shards: int
     counts = {"functions": verdicts.num_rows, "kept": kept.num_rows}
     buckets = sorted({function_id[0] for function_id in kept["function_id"].to_pylist()})
     log.info("Kept %d of %d functions → %s", kept.num_rows, verdicts.num_rows, store.uri(day.table_key("verdicts")))
-    return split(day.prefix, [(bucket, "") for bucket in BUCKETS if bucket in buckets], shards), counts
+    worthwhile = max(1, kept.num_rows // MIN_FUNCTIONS_PER_SHARD)
+    return split(day.prefix, [(bucket, "") for bucket in BUCKETS if bucket in buckets], min(shards, worthwhile)), counts
 
 
 def function_keys(repositories: pa.Table) -> list[str]:

@@ -27,6 +27,7 @@ from case2code.recipe import SAMPLE_PLACEHOLDERS
 from case2code.records import CASES, FILES, REPOSITORIES, SAMPLES
 from case2code.select_cases import open_executions
 from case2code.store import Store, to_json, to_parquet
+from case2code.write_inputs import functions_left
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def publish_snapshot(day: Day, store: Store) -> Publication:
     """
     connection = database.connect(store)
     open_day(connection, day, store)
-    report = _report(connection)
+    report = _report(connection) | {"unwritten": functions_left(connection, day, store)}
     files = {path: to_parquet(table) for path, table in _data_files(connection, day, _weakest_isolation(report))}
     samples = sum(row["rows"] for row in report["funnel"] if row["stage"] == "samples")
     if not files:
@@ -114,7 +115,7 @@ def open_day(connection: duckdb.DuckDBPyConnection, day: Day, store: Store) -> N
 
 
 def _report(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    names = ("funnel", "drops", "cost", "isolation_runs")
+    names = ("funnel", "drops", "cost", "inputs_by_origin", "isolation_runs")
     return {name: database.query(connection, f"report/{name}").to_pylist() for name in names}
 
 
@@ -240,6 +241,15 @@ def _documents(connection: duckdb.DuckDBPyConnection, day: Day, manifest: dict[s
         cost=_markdown(
             [row | {"tokens": row["tokens_in"] + row["tokens_out"]} for row in manifest["cost"]],
             *("origin", "functions", "inputs", "tokens", "cost_usd"),
+        ),
+        inputs_by_origin=_markdown(
+            manifest["inputs_by_origin"],
+            *("origin", "returned_share", "functions_with_new_lines", "functions_with_new_branches"),
+            *("functions_with_new_outputs", "usd_per_new_branch"),
+        ),
+        unwritten="".join(
+            f"- A budget ended the writing: {row['functions']} functions have no inputs from `{row['origin']}`.\n"
+            for row in manifest["unwritten"]
         ),
         licenses="\n".join(f"| {_cell(name)} | {count} |" for name, count in licenses.most_common()),
         isolation=manifest["isolation"],

@@ -126,7 +126,8 @@ INPUTS: Final = pa.schema(
     ]
 )
 
-#: Ledger: one row per function and arguments.
+#: Ledger: one row per function and arguments. `lines` and `branches` (line that decides, line that came next) are what
+#: the call ran of the code, null where nobody knows; `reachable_lines` is how many lines calls can run.
 EXECUTIONS: Final = pa.schema(
     [
         ("function_id", pa.string()),
@@ -138,6 +139,9 @@ EXECUTIONS: Final = pa.schema(
         ("stable", pa.bool_()),
         ("instability", pa.string()),
         ("mutates_arguments", pa.bool_()),
+        ("lines", _NUMBERS),
+        ("branches", pa.list_(_NUMBERS)),
+        ("reachable_lines", pa.int32()),
         ("cpu_seconds", pa.float64()),
         ("isolation", pa.string()),
         ("isolation_layers", _TEXTS),

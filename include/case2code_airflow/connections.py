@@ -14,6 +14,8 @@ from airflow.sdk.exceptions import AirflowFailException
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from case2code.day import Day
+    from case2code.plan_day import Shard
     from case2code.store import Store
 
 
@@ -49,6 +51,16 @@ def open_store() -> "Store":
         token=frozen.token if frozen else None,
     )
     return Store(client, address.netloc, address.path, access)
+
+
+def read_day(shard: dict[str, Any]) -> "tuple[Store, Shard, Day]":
+    """The store, and the shard and its day as `plan_day` froze it."""
+    from case2code.day import Day
+    from case2code.plan_day import Shard
+
+    store = open_store()
+    found = Shard.from_dict(shard)
+    return store, found, Day.read(store, found.prefix)
 
 
 def openai_client() -> Any:

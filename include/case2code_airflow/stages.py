@@ -4,29 +4,16 @@ Task id, function, module and log name are one name. XCom carries shards, keys a
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from case2code_airflow.connections import explained, open_store, openai_client, shards
+from case2code_airflow.connections import explained, open_store, read_day, shards
 from case2code_airflow.defaults import SNAPSHOT
-
-if TYPE_CHECKING:
-    from case2code.day import Day
-    from case2code.plan_day import Shard
-    from case2code.store import Store
+from case2code_airflow.operators import WriteInputs
 
 Json = dict[str, Any]
-
-
-def _read(shard: Json) -> "tuple[Store, Shard, Day]":
-    from case2code.day import Day
-    from case2code.plan_day import Shard
-
-    store = open_store()
-    found = Shard.from_dict(shard)
-    return store, found, Day.read(store, found.prefix)
 
 
 def _as_of() -> datetime:
@@ -54,7 +41,7 @@ def scrape_files(shard: Json) -> Json:
     with explained():
         from case2code.scrape_files import scrape_files
 
-        store, found, day = _read(shard)
+        store, found, day = read_day(shard)
         return shard | {"counts": scrape_files(day, found, store)}
 
 
@@ -64,7 +51,7 @@ def extract_functions(shard: Json) -> Json:
     with explained():
         from case2code.extract_functions import extract_functions
 
-        store, found, day = _read(shard)
+        store, found, day = read_day(shard)
         return shard | {"counts": extract_functions(day, found, store)}
 
 
@@ -76,30 +63,25 @@ def filter_functions(extracted: list[Json]) -> list[Json]:
         from case2code.plan_day import Shard
 
         all_shards = [Shard.from_dict(shard) for shard in extracted]
-        store, _, day = _read(extracted[0])
+        store, _, day = read_day(extracted[0])
         kept, counts = filter_functions(day, all_shards, store, shards())
         return [shard.to_dict() | {"counts": counts} for shard in kept]
 
 
-@task
-def write_inputs(shard: Json) -> Json:
-    """Write the inputs that the ledgers miss."""
-    with explained():
-        from case2code.write_inputs import open_sandbox, write_inputs
-        from case2code.writers import Tools
-
-        store, found, day = _read(shard)
-        tools = Tools(openai_client, lambda: open_sandbox(day.recipe.execute))
-        return shard | {"counts": write_inputs(day, found, store, tools)}
+def write_inputs(kept: Any) -> Any:
+    """Write the inputs that the ledgers miss; a batch is waited for without a worker."""
+    return WriteInputs.partial(task_id="write_inputs").expand(shard=kept).output
 
 
 @task
 def execute_inputs(shard: Json) -> Json:
-    """Run the inputs that the ledger misses, in the sandbox."""
+    """Run the inputs that the ledger misses, in the sandbox; a dry run ends here."""
+    if get_current_context()["params"]["dry_run"]:
+        raise AirflowSkipException("a dry run: write_inputs has said what it would take, and nothing is published")
     with explained():
         from case2code.execute_inputs import execute_inputs
 
-        store, found, day = _read(shard)
+        store, found, day = read_day(shard)
         return shard | {"counts": execute_inputs(day, found, store)}
 
 
@@ -109,7 +91,7 @@ def select_cases(executed: list[Json]) -> Json:
     with explained():
         from case2code.select_cases import select_cases
 
-        store, _, day = _read(executed[0])
+        store, _, day = read_day(executed[0])
         return executed[0] | {"counts": select_cases(day, store)}
 
 
@@ -119,7 +101,7 @@ def publish_snapshot(selected: Json) -> Json:
     with explained():
         from case2code.publish_snapshot import publish_snapshot
 
-        store, _, day = _read(selected)
+        store, _, day = read_day(selected)
         done = publish_snapshot(day, store)
         if not done.published:
             raise AirflowSkipException(f"nothing new: {day.date} has the content of {done.version}")

@@ -11,7 +11,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from dotenv import load_dotenv
 from rich.console import Console
@@ -23,7 +23,7 @@ from case2code.recipe import load_recipe
 from case2code.store import Store
 from case2code_embedded.airflow_server import AirflowClient
 from case2code_embedded.object_store import start_object_store
-from case2code_embedded.refresh import run_refresh, show_result
+from case2code_embedded.refresh import run_refresh, show_estimate, show_result
 from case2code_embedded.servers import start_servers
 from case2code_embedded.stack import ENVIRONMENT_FILE, PROJECT, USER, is_up, open_stack
 
@@ -56,6 +56,9 @@ def _arguments() -> argparse.Namespace:
     run.add_argument(
         "--day", type=_day, default=None, metavar="YYYY-MM-DD", help="default: the latest complete day (UTC)"
     )
+    run.add_argument("--max-cost-usd", type=float, default=None, metavar="N", help="end the LLM's writing before it")
+    run.add_argument("--max-requests", type=int, default=None, metavar="N", help="end the LLM's writing after so many")
+    run.add_argument("--dry-run", action="store_true", help="only estimate what the LLM's inputs would cost")
     run.set_defaults(call=_run)
     up = commands.add_parser("up", help="start the stack with the UI and the nightly schedule, until Ctrl-C")
     up.set_defaults(call=_up)
@@ -98,16 +101,28 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
             highlight=False,
         )
         try:
-            tasks = run_refresh(client, stack, day, name, console)
+            tasks = run_refresh(client, stack, day, _params(name, arguments), console)
         finally:
             with contextlib.suppress(OutageError):  # an Airflow that has ended must not hide why
                 client.pause(True)
-        show_result(_open_store(stack.environment), recipe.name, day, tasks, console)
+        if arguments.dry_run:
+            show_estimate(tasks, console)
+        else:
+            show_result(_open_store(stack.environment), recipe.name, day, tasks, console)
     console.print(
         f"Elapsed: {time.monotonic() - began:.0f} s. Everything is stopped; the data is in {FOLDER}.", highlight=False
     )
     console.print("Open the UI, with the nightly schedule: [bold]make up[/]    Query the data: [bold]make duckdb[/]")
     return 0
+
+
+def _params(recipe: str, arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "recipe": recipe,
+        "max_cost_usd": arguments.max_cost_usd,
+        "max_requests": arguments.max_requests,
+        "dry_run": arguments.dry_run,
+    }
 
 
 def _up(arguments: argparse.Namespace, console: Console) -> int:

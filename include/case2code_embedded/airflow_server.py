@@ -1,4 +1,4 @@
-"""The embedded Airflow: database, API server, scheduler and DAG processor, and a client of its REST API."""
+"""The embedded Airflow: database, API server, scheduler, DAG processor and triggerer, and a client of its REST API."""
 
 import subprocess
 import time
@@ -26,6 +26,7 @@ def start_airflow(stack: Stack) -> None:
     _airflow(stack, "dags", "reserialize")
     stack.children.start("scheduler", ["airflow", "scheduler"], stack.environment)
     stack.children.start("dag-processor", ["airflow", "dag-processor"], stack.environment)
+    stack.children.start("triggerer", ["airflow", "triggerer"], stack.environment)
     stack.children.wait_until("api-server", lambda: _healthy(stack.ui), seconds=180)
 
 

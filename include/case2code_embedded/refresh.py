@@ -1,6 +1,7 @@
 """Trigger the refresh of one day, show how it goes, and tell what came of it."""
 
 import time
+from collections import Counter
 from datetime import datetime
 from typing import Any, Final
 
@@ -37,13 +38,13 @@ class RefreshFailed(Case2CodeError):
 
 
 def run_refresh(
-    client: AirflowClient, stack: Stack, day: datetime, recipe: str, console: Console
+    client: AirflowClient, stack: Stack, day: datetime, params: dict[str, Any], console: Console
 ) -> list[dict[str, Any]]:
     """Run the day to its end with a live table; returns the run's task instances with what they returned.
 
     Raises RefreshFailed with the last words of the task that failed.
     """
-    run_id = client.start_run(day, {"recipe": recipe})
+    run_id = client.start_run(day, params)
     watch = _Watch(client, run_id)
     with Live(console=console, refresh_per_second=4, transient=False) as live:
         while True:
@@ -77,7 +78,7 @@ class _Watch:
         for stage in STAGES:
             mine = [task for task in tasks if task["task_id"] == stage]
             ended = [task for task in mine if task["state"] in _ENDED]
-            running = [task for task in mine if task["state"] == "running"]
+            running = [task for task in mine if task["state"] in ("running", "deferred")]
             total = max(1, len(mine))
             mark = "[green]✓" if len(ended) == len(mine) and mine else "[yellow]●" if running else "[dim]·"
             if any(task["state"] in ("failed", "upstream_failed") for task in mine):
@@ -123,7 +124,7 @@ class _Watch:
 
 
 def _count(name: str, value: float) -> str:
-    return f"${value:,.2f}" if name == "cost_usd" else f"{value:,.0f} {name.replace('_', ' ')}"
+    return f"${value:,.2f}" if name.endswith("cost_usd") else f"{value:,.0f} {name.replace('_', ' ')}"
 
 
 # First words of the progress lines that the stages log.
@@ -147,6 +148,21 @@ def _failure(client: AirflowClient, run_id: str, tasks: list[dict[str, Any]]) ->
     return f"{failed['task_id']} failed: {lines[-1][:1500] if lines else 'it left no log'}"
 
 
+def show_estimate(tasks: list[dict[str, Any]], console: Console) -> None:
+    """Print what a dry run has found out."""
+    counts = Counter[str]()
+    for task in tasks:
+        if task["task_id"] == "write_inputs" and task["returned"]:
+            counts.update(task["returned"]["counts"])
+    console.print(
+        f"\nA dry run: the LLM would get about [bold]{counts['estimated_requests']:,} requests[/] with "
+        f"{counts['estimated_tokens_in']:,} tokens and answer with {counts['estimated_tokens_out']:,}, for about "
+        f"[bold]${counts['estimated_cost_usd']:,.4f}[/] and ${counts['estimated_max_cost_usd']:,.4f} at most. "
+        "Nothing was asked, and nothing is published.",
+        highlight=False,
+    )
+
+
 def show_result(store: Store, recipe_name: str, day: datetime, tasks: list[dict[str, Any]], console: Console) -> None:
     """Print the funnel, why rows were dropped, the snapshot's address, and a query with its answer."""
     report = store.read_json(day_key(recipe_name, f"{day:%Y-%m-%d}"))
@@ -157,7 +173,14 @@ def show_result(store: Store, recipe_name: str, day: datetime, tasks: list[dict[
         t["returned"]["counts"]["requests"] for t in tasks if t["task_id"] == "write_inputs" and t["returned"]
     )
     tokens = sum(t["returned"]["counts"]["tokens"] for t in tasks if t["task_id"] == "write_inputs" and t["returned"])
+    console.print(_inputs_by_origin(report))
     console.print(f"LLM calls of this run: {requests:,} ({tokens:,} tokens)", highlight=False)
+    for row in report["unwritten"]:
+        console.print(
+            f"[bold]The budget was reached:[/] {row['functions']:,} functions have no inputs from "
+            f"{escape(row['origin'])} yet; another run goes on.",
+            highlight=False,
+        )
     if any(t["task_id"] == "publish_snapshot" and t["state"] == "skipped" for t in tasks):
         console.print(f"[bold]Nothing new:[/] {day:%Y-%m-%d} has the content of a snapshot that is published already.")
     console.print(f"Snapshot: [bold]{escape(address)}[/]", highlight=False, soft_wrap=True)
@@ -168,6 +191,26 @@ def show_result(store: Store, recipe_name: str, day: datetime, tasks: list[dict[
     )
     console.print(f"\n[dim]D[/] {escape(query)}", highlight=False, soft_wrap=True)
     console.print(str(database.connect(store).sql(query)), highlight=False, markup=False)
+
+
+def _inputs_by_origin(report: dict[str, Any]) -> Table:
+    table = Table(title="What the inputs of each origin add to the free ones", title_justify="left")
+    for column in ("origin", "functions", "inputs", "returned", "new lines in", "new branches in", "new outputs in"):
+        table.add_column(column, justify="left" if column == "origin" else "right")
+    table.add_column("tokens", justify="right")
+    table.add_column("cost", justify="right")
+    for row in report["inputs_by_origin"]:
+        share = row["returned_share"]
+        table.add_row(
+            escape(row["origin"]),
+            f"{row['functions']:,}",
+            f"{row['inputs']:,}",
+            "" if share is None else f"{share:.0%}",
+            *(f"{row[f'functions_with_new_{kind}']:,}" for kind in ("lines", "branches", "outputs")),
+            f"{row['tokens']:,}",
+            f"${row['cost_usd']:,.2f}",
+        )
+    return table
 
 
 def _funnel(report: dict[str, Any]) -> Table:

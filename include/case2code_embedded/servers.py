@@ -19,6 +19,6 @@ def start_servers(stack: Stack, console: Console, llm: bool = True) -> None:
     if stack.embeds_llm and llm:
         with console.status("Starting the writer LLM (SmolLM2 on llama.cpp) …"):
             start_writer_model(stack)
-    with console.status("Starting Airflow (database, API server, scheduler, DAG processor) …"):
+    with console.status("Starting Airflow (database, API server, scheduler, DAG processor, triggerer) …"):
         start_airflow(stack)
     stack.write_environment()

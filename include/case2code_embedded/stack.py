@@ -142,6 +142,7 @@ def _environment(stack: Stack) -> dict[str, str]:
         "api_auth__jwt_secret": stack.keys["jwt"],
         "logging__base_log_folder": home / "logs",
         "logging__worker_log_server_port": free_port(8793),
+        "logging__trigger_log_server_port": free_port(8794),
         "logging__logging_level": "INFO",
         "scheduler__scheduler_idle_sleep_time": 0.5,
         "scheduler__enable_health_check": False,

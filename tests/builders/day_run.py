@@ -1,6 +1,7 @@
 """Runs the stages of a day one after the other, without Airflow, as the tasks of the DAG would."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,9 @@ from case2code.day import Day
 from case2code.execute_inputs import execute_inputs
 from case2code.extract_functions import extract_functions
 from case2code.filter_functions import filter_functions
-from case2code.plan_day import plan_day
+from case2code.llm.batch import BatchesPending
+from case2code.llm.budget import UNLIMITED, Run
+from case2code.plan_day import Shard, plan_day
 from case2code.publish_snapshot import Publication, publish_snapshot
 from case2code.recipe import Recipe
 from case2code.scrape_files import scrape_files
@@ -48,16 +51,31 @@ def day_of(date: str, recipe: Recipe) -> Day:
     return Day(datetime.fromisoformat(date).replace(tzinfo=UTC) + timedelta(days=1), recipe)
 
 
-def run_to_cases(day: Day, store: Store, shards: int = 1) -> None:
-    """All stages before the last one."""
+def run_to_functions(day: Day, store: Store, shards: int = 1) -> list[Shard]:
+    """All stages before `write_inputs`; returns the shards that it fans out to."""
     planned = plan_day(day, store, shards)
     for shard in planned:
         scrape_files(day, shard, store)
     for shard in planned:
         extract_functions(day, shard, store)
     kept, _ = filter_functions(day, planned, store, shards)
+    return kept
+
+
+def write_all(day: Day, shard: Shard, store: Store, using: Tools, run: Run = UNLIMITED) -> dict[str, Any]:
+    """`write_inputs`, waiting here for batches, as the deferred task does in Airflow."""
+    while True:
+        try:
+            return write_inputs(day, shard, store, using, run)
+        except BatchesPending:
+            time.sleep(0.05)
+
+
+def run_to_cases(day: Day, store: Store, shards: int = 1) -> None:
+    """All stages before the last one."""
+    kept = run_to_functions(day, store, shards)
     for shard in kept:
-        write_inputs(day, shard, store, tools(day))
+        write_all(day, shard, store, tools(day))
     for shard in kept:
         execute_inputs(day, shard, store)
     select_cases(day, store)
@@ -72,5 +90,5 @@ def no_client() -> Any:
     raise AssertionError("no writer of the tiny recipe needs a client")
 
 
-def tools(day: Day) -> Tools:
-    return Tools(no_client, lambda: open_sandbox(day.recipe.execute))
+def tools(day: Day, client: Callable[[], Any] = no_client) -> Tools:
+    return Tools(client, lambda: open_sandbox(day.recipe.execute))

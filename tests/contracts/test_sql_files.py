@@ -8,7 +8,9 @@ import duckdb
 import pytest
 
 from case2code import database, parts
-from case2code.writers import Function, llm
+from case2code.llm.requests import PLACEHOLDERS, build
+from case2code.llm.settings import Settings
+from case2code.writers import Function
 
 STATEMENTS = sorted(parts.SQL.rglob("*.sql"))
 
@@ -44,11 +46,12 @@ def placeholders(text: str) -> set[str]:
 #: What each template is given; the prompts are shared between writers and samples by nothing but their folder.
 KNOWN = {
     "prompts/sample.txt": {"function_name", "cases"},
-    "prompts/write_inputs.txt": {"inputs", "function_name", "code"},
+    "prompts/write_inputs.txt": PLACEHOLDERS,
+    "prompts/write_inputs_text.txt": PLACEHOLDERS,
     "cards/attribution.md": {"rows"},
     "cards/snapshot.md": {
         *("name", "version", "description", "as_of", "samples", "train", "test", "size_category", "data_files"),
-        *("funnel", "cost", "licenses", "isolation", "python_version"),
+        *("funnel", "cost", "inputs_by_origin", "unwritten", "licenses", "isolation", "python_version"),
     },
 }
 
@@ -60,11 +63,8 @@ def test_a_template_uses_all_that_it_is_given_and_nothing_else(path: Path):
 
 def test_code_full_of_dollars_and_braces_goes_into_a_prompt_as_it_is():
     code = "def f(x):\n    return f'${x} {{x}} $$ $code'\n"
-    prompt = Template(parts.text(parts.PROMPTS, "write_inputs", ".txt")).substitute(
-        inputs=1, function_name="f", code=code
-    )
+    prompt = build(Function("a", "f", code, ()), Settings(model="m"), "schema").prompt
     assert code in prompt
-    assert llm.schema(Function("a", "f", code, ()), 1)["properties"]["inputs"]["items"]["properties"] == {}
 
 
 @pytest.mark.parametrize("folder", [parts.SQL / "rules", parts.SQL / "checks"], ids=name)

@@ -59,7 +59,7 @@ def test_parsing_loads_neither_the_domain_nor_a_client(parsed: dict[str, Any]):
 
 def test_parsing_loads_few_modules_beyond_airflow_itself(parsed: dict[str, Any]):
     own = {module for module in parsed["loaded"] if module.startswith("case2code")}
-    assert own == {f"case2code_airflow{name}" for name in ("", ".connections", ".defaults", ".stages")}
+    assert own == {f"case2code_airflow{name}" for name in ("", ".connections", ".defaults", ".operators", ".stages")}
 
 
 def test_a_dag_has_known_tags_and_says_what_to_do_when_it_fails(dag: dict[str, Any]):

@@ -118,7 +118,10 @@ def write_recipe(tmp_path_factory: pytest.TempPathFactory, repository: str) -> A
                 "no_undefined_names",
                 "duplicate",
             ],
-            "writers": [{"boundary": {"inputs": 24}}, {"llm": {"model": MODEL, "inputs": 3, "max_functions": 4}}],
+            "writers": [
+                {"boundary": {"inputs": 24}},
+                {"llm": {"model": MODEL, "inputs": 3, "max_functions": 4, "ask": "always"}},
+            ],
             "split": {"test_share": 0.0},
         }
         path = tmp_path_factory.mktemp("recipe") / f"{name}.yaml"

@@ -19,7 +19,7 @@ from case2code.ledger import BUCKETS
 from case2code.recipe import load_recipe
 from case2code.store import Store
 from case2code.write_inputs import inputs_ledger
-from case2code.writers import Function, llm
+from case2code.writers import Function, Tools, llm
 from case2code_embedded.airflow_server import DAG, AirflowClient
 from case2code_embedded.stack import Stack
 from case2code_embedded.writer_model import MODEL
@@ -159,7 +159,8 @@ def test_tasks_killed_mid_run_are_retried_and_nothing_is_lost_or_doubled(
 ) -> None:
     wait_for(client, f"make_run__{DAYS[3]:%Y-%m-%d}")
     boundary = [{"boundary": {"inputs": 31}}]
-    recipe = write_recipe("killed", writers=[*boundary, {"llm": {"model": MODEL, "inputs": 4, "max_functions": 6}}])
+    llm_settings = {"model": MODEL, "inputs": 4, "max_functions": 6, "ask": "always"}
+    recipe = write_recipe("killed", writers=[*boundary, {"llm": llm_settings}])
     run_id = client.start_run(DAYS[3], {"recipe": str(recipe)})
     for task_id in ("scrape_files", "write_inputs", "execute_inputs", "publish_snapshot"):
         kill_task(client, run_id, task_id)
@@ -210,10 +211,14 @@ def test_the_embedded_llm_refuses_a_wrong_key_and_its_answers_carry_no_other_mod
     function = Function("0" * 32, "f", "def f(x):\n    return x\n", (PARAMETER,))
     with OpenAI(base_url=endpoint, api_key="wrong", max_retries=0) as client:
         with pytest.raises(ConfigurationError, match=r"refused the key .* openai_default"):
-            list(llm.write([function], llm.Settings(model=MODEL), client))
+            list(llm.write([function], llm.Settings(model=MODEL), Tools(lambda: client, no_sandbox)))
     with OpenAI(base_url=endpoint, api_key=stack.keys["llm"], max_retries=0) as client:
         with pytest.raises(ConfigurationError, match=f"has no model 'gpt-x'; it has: {MODEL}"):
-            list(llm.write([function], llm.Settings(model="gpt-x"), client))
+            list(llm.write([function], llm.Settings(model="gpt-x"), Tools(lambda: client, no_sandbox)))
+
+
+def no_sandbox() -> Any:
+    raise AssertionError("the LLM writer runs nothing")
 
 
 PARAMETER = {"name": "x", "kind": "POSITIONAL_OR_KEYWORD", "has_default": False, "annotation": "int", "default": None}

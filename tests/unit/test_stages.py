@@ -75,11 +75,18 @@ def assert_as_expected(store: Store, done: Publication, expected: dict[str, Any]
 # A day is a pure function of its date and its recipe
 
 
+@pytest.fixture
+def tiny_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filter_functions, "MIN_FUNCTIONS_PER_SHARD", 1)
+
+
+@pytest.mark.usefixtures("tiny_shards")
 @pytest.mark.parametrize("shards", [3, 16])
 def test_any_number_of_shards_gives_the_same_bytes(day: Day, store: Store, expected, shards: int):
     assert_as_expected(store, run_day(day, store, shards), expected)
 
 
+@pytest.mark.usefixtures("tiny_shards")
 def test_a_shard_works_on_its_own_buckets_only(day: Day, store: Store):
     planned = plan_day.plan_day(day, store, 1)
     scrape_files.scrape_files(day, planned[0], store)
@@ -141,6 +148,16 @@ def test_code_that_did_not_change_costs_nothing_on_the_next_day(repositories, st
     new = set(ledger_rows(store, "inputs/")) - before["inputs/"]
     assert len(new) == 1, "only `sign` is new"
     assert {row[0] for row in set(ledger_rows(store, "executions/")) - before["executions/"]} == {new.pop()[0]}
+
+
+def test_few_functions_are_one_shard(day: Day, store: Store):
+    planned = plan_day.plan_day(day, store, 8)
+    for shard in planned:
+        scrape_files.scrape_files(day, shard, store)
+        extract_functions.extract_functions(day, shard, store)
+    (only,), counts = filter_functions.filter_functions(day, planned, store, 8)
+    assert counts["kept"] == 4
+    assert len(only.members) == len({bucket for bucket, _ in only.members}) > 1
 
 
 # Bad repositories

@@ -5,18 +5,21 @@ A writer module has `Settings` (its part of the recipe) and
 - `USES_LLM`: whether it calls `tools.client`;
 - `identity(settings) -> object`: whatever changes what it writes; its hash names the writer's ledger;
 - `origin(settings) -> str`: what its inputs are called in the data;
-- `chosen(settings) -> int | None`: for how many functions it is asked at most, None for all;
-- `write(functions, settings, tools) -> Iterator[Written]`: one answer for each function, in any order; none only where
-  the sandbox itself died with a function, which is then asked about another time.
+- `chosen(settings) -> Choice | None`: which functions it is asked about, None for all;
+- `write(functions, settings, tools) -> Iterator[Written]`: one answer for each function, in any order; none where the
+  sandbox itself died with a function, or the budget is reached: it is then asked about another time;
+- `estimate(functions, settings) -> Estimate`: where it uses the LLM, what `write` will take.
 
 `tests/contracts/test_writers.py` holds for every file in this folder.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+from case2code.llm.budget import Budget
 from case2code.sandbox import Limits, Sandbox
+from case2code.store import Store
 
 #: Limits of a call that a writer makes to try an input. They are no part of a recipe: whatever changes an answer has to
 #: be in its writer's identity. Short, because an input that takes long, or makes a long value, is no good example.
@@ -25,10 +28,32 @@ TRIAL: Final = Limits(cpu_seconds=0.015, max_value_chars=400)
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What a writer may use; each is opened by the writer that needs it. The sandbox has the limits `TRIAL`."""
+    """What a writer may use: each is opened by the writer that needs it; budget and store are the stage's.
+
+    The sandbox has the limits `TRIAL`.
+    """
 
     client: Callable[[], Any]
     sandbox: Callable[[], Sandbox]
+    budget: Budget = field(default_factory=Budget)
+    store: Store | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Minima:
+    """A function whose free inputs reach less than any of these is short of inputs."""
+
+    min_returned: int
+    min_distinct_outputs: int
+    min_line_coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which functions of a day a writer is asked about: at most so many, and only those below the minima."""
+
+    max_functions: int | None = None
+    minima: Minima | None = None
 
 
 @dataclass(frozen=True, slots=True)

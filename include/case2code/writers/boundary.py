@@ -6,13 +6,12 @@
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from case2code import sandbox, values
+from case2code import sandbox
 from case2code.inputs.explore import explore
-from case2code.inputs.types import ANY, from_annotation, type_of
 from case2code.writers import TRIAL, Function, Tools, Written
 
 #: Raise it whenever the same function gets other inputs.
@@ -46,14 +45,3 @@ def write(functions: Sequence[Function], settings: Settings, tools: Tools) -> It
     if functions:
         with tools.sandbox() as opened:
             yield from explore(functions, settings.inputs, opened)
-
-
-def known_type(parameter: dict[str, Any]) -> str | None:
-    """The type that the annotation or the default names; None where neither does.
-
-    >>> known_type({"annotation": "Optional[list[str]]", "default": None})
-    'list[str]'
-    """
-    default = ANY if parameter["default"] is None else type_of(values.parse(parameter["default"]))
-    options = (*from_annotation(parameter["annotation"]).options, *default.options)
-    return next((str(option) for option in options if option.name not in ("Any", "None")), None)

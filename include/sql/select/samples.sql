@@ -20,6 +20,17 @@ WITH kept_cases AS (
     FROM cases
     WHERE kept
     GROUP BY function_id
+),
+
+-- Of the lines that calls can run, those that a kept case runs.
+coverage AS (
+    SELECT
+        cases.function_id,
+        len(list_distinct(flatten(list(executions.lines)))) / max(executions.reachable_lines) AS line_coverage
+    FROM cases
+    INNER JOIN executions USING (function_id, arguments)
+    WHERE cases.kept AND executions.reachable_lines > 0
+    GROUP BY cases.function_id
 )
 
 SELECT
@@ -53,7 +64,7 @@ SELECT
     kept_cases.n_cases,
     kept_cases.n_shown,
     kept_cases.distinct_outputs,
-    NULL::DOUBLE AS line_coverage,
+    coverage.line_coverage,
     NULL::INTEGER AS mutants,
     NULL::INTEGER AS mutants_killed_shown,
     NULL::INTEGER AS mutants_killed,
@@ -66,5 +77,6 @@ SELECT
 FROM functions
 INNER JOIN verdicts USING (occurrence_id)
 INNER JOIN kept_cases ON functions.function_id = kept_cases.function_id
+LEFT JOIN coverage ON functions.function_id = coverage.function_id
 WHERE verdicts.kept
 ORDER BY split DESC, sample_id

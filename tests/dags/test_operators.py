@@ -1,0 +1,84 @@
+"""The deferrable stage: what it hands to the triggerer, and how it goes on. Airflow is real, the stage made up."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from case2code import write_inputs as stage
+from case2code.llm.batch import BatchesPending
+from case2code.llm.budget import Run
+from case2code_airflow import operators
+from case2code_airflow.operators import WriteInputs
+from case2code_airflow.triggers import BatchesEnded
+from stand_ins import chat_endpoint
+from stand_ins.chat_endpoint import KEY, Batch, ChatEndpoint
+
+CONTEXT = {
+    "dag_run": SimpleNamespace(run_id="manual__1", run_after=datetime(2026, 3, 2, tzinfo=UTC)),
+    "params": {"max_cost_usd": 2.5, "max_requests": None, "dry_run": False},
+}
+
+
+def test_counts_of_the_calls_before_it_waited_are_added(monkeypatch: pytest.MonkeyPatch):
+    runs: list[Run] = []
+
+    def write_inputs(day: Any, shard: Any, store: Any, tools: Any, run: Run) -> dict[str, Any]:
+        runs.append(run)
+        if len(runs) == 1:
+            pending = BatchesPending(["batch_1", "batch_2"])
+            pending.counts = {"functions": 3, "cost_usd": 0.5}
+            raise pending
+        return {"functions": 2, "requests": 2, "cost_usd": 0.25}
+
+    monkeypatch.setattr(stage, "write_inputs", write_inputs)
+    monkeypatch.setattr(operators, "read_day", lambda shard: (None, None, None))
+    task = WriteInputs(task_id="write_inputs", shard={"number": 0})
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(CONTEXT)
+    assert isinstance(deferred.value.trigger, BatchesEnded)
+    assert deferred.value.trigger.serialize()[1] == {"batch_ids": ["batch_1", "batch_2"]}
+    kwargs = json.loads(json.dumps(deferred.value.kwargs))
+    done = getattr(task, deferred.value.method_name)(CONTEXT, **kwargs, event={"batch_ids": []})
+    assert done == {"number": 0, "counts": {"functions": 5, "requests": 2, "cost_usd": 0.75}}
+    assert runs == [Run("manual__1 2026-03-02T00:00:00+00:00", 2.5, None, False)] * 2
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatEndpoint]:
+    with chat_endpoint.serve() as served:
+        connection = {"conn_type": "openai", "host": served.url, "password": KEY}
+        monkeypatch.setenv("AIRFLOW_CONN_OPENAI_DEFAULT", json.dumps(connection))
+        yield served
+
+
+def fired(trigger: BatchesEnded, seconds: float) -> bool:
+    """Whether the trigger fires within this time."""
+
+    async def first() -> Any:
+        return await anext(trigger.run())
+
+    try:
+        return bool(asyncio.run(asyncio.wait_for(first(), seconds)))
+    except TimeoutError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("statuses", "does_fire"),
+    [
+        (["completed", "expired"], True),
+        (["completed", "in_progress"], False),
+        (["failed", "cancelled"], True),
+    ],
+)
+def test_the_trigger_fires_when_all_batches_have_ended(endpoint: ChatEndpoint, statuses: list[str], does_fire: bool):
+    endpoint.batch_seconds = 3_600
+    for number, status in enumerate(statuses):
+        endpoint.batches[f"b{number}"] = Batch(f"b{number}", "file-1", {}, 2e9, status)
+    assert fired(BatchesEnded(list(endpoint.batches)), 3.0) is does_fire
