@@ -27,13 +27,14 @@ from case2code_embedded.refresh import run_refresh, show_estimate, show_result
 from case2code_embedded.servers import start_servers
 from case2code_embedded.stack import ENVIRONMENT_FILE, PROJECT, USER, is_up, open_stack
 
+_LOG_COLUMNS: Final = 120  # where the output goes into a file or a pipe
 FOLDER: Final = Path(os.environ.get("CASE2CODE_HOME", PROJECT / "var"))
 
 
 def main() -> int:
     load_dotenv(PROJECT / ".env")
     arguments = _arguments()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _LOG_COLUMNS)
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job would ignore it
         signal.signal(number, signal.default_int_handler)
     try:

@@ -194,11 +194,11 @@ def show_result(store: Store, recipe_name: str, day: datetime, tasks: list[dict[
 
 
 def _inputs_by_origin(report: dict[str, Any]) -> Table:
-    table = Table(title="What the inputs of each origin add to the free ones", title_justify="left")
-    for column in ("origin", "functions", "inputs", "returned", "new lines in", "new branches in", "new outputs in"):
-        table.add_column(column, justify="left" if column == "origin" else "right")
-    table.add_column("tokens", justify="right")
-    table.add_column("cost", justify="right")
+    title = "What the inputs of each origin add to the free ones: in how many functions they reach something new"
+    table = Table(title=title, title_justify="left")
+    table.add_column("origin", overflow="fold")
+    for column in ("asked", "inputs", "return", "lines", "branches", "outputs", "tokens", "cost"):
+        table.add_column(column, justify="right")
     for row in report["inputs_by_origin"]:
         share = row["returned_share"]
         table.add_row(
