@@ -198,7 +198,7 @@ def _inputs_by_origin(report: dict[str, Any]) -> Table:
     table = Table(title=title, title_justify="left")
     table.add_column("origin", overflow="fold")
     for column in ("asked", "inputs", "return", "lines", "branches", "outputs", "tokens", "cost"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", min_width=len(column))
     for row in report["inputs_by_origin"]:
         share = row["returned_share"]
         table.add_row(

@@ -294,6 +294,21 @@ def test_coverage_reaches_helpers_and_survives_exceptions(warm: Sandbox) -> None
     assert (bad.outcome, bad.value) == ("raised", "ValueError")
 
 
+def test_a_traced_call_ends_after_the_lines_it_may_run_whatever_it_catches() -> None:
+    code = """def f(x):
+    while x:
+        try:
+            x += 1
+        except BaseException:
+            return "caught"
+    return x"""
+    with Sandbox(Limits(max_traced_lines=1_000), passes=1, workers=1) as opened:
+        short, endless = execute(opened, code, "{'x': 0}", "{'x': 1}", with_coverage=True)
+    assert (short.outcome, short.value) == ("returned", "0")
+    assert (endless.outcome, endless.value, endless.message) == ("timed_out", None, "ran as many lines as it may")
+    assert endless.cpu_seconds < 0.5
+
+
 def test_a_tracer_does_not_decide_whether_a_call_keeps_its_limit() -> None:
     code = "def f(x):\n    for _ in range(x):\n        x += 1\n        x -= 1\n    return x"
     with Sandbox(Limits(cpu_seconds=0.4)) as opened:

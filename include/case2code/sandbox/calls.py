@@ -91,6 +91,7 @@ class Caller:
         self._max_message_chars: int = limits["max_message_chars"]
         self._max_output_chars: int = limits["max_output_chars"]
         self._max_depth: int = limits["max_depth"]
+        self._max_traced_lines: int | None = limits["max_traced_lines"]
         # All of this is made before the fork: a child that makes it itself copies dozens of pages.
         self._sink = _Sink()
         self._main = ModuleType("__main__")
@@ -124,7 +125,7 @@ class Caller:
         if with_coverage and compiled is not None:
             from case2code.sandbox import coverage  # loads a disassembler, which the zygote need not carry
 
-            recorder = coverage.recorder(compiled)
+            recorder = coverage.recorder(compiled, self._max_traced_lines)
         results.defined()
         for text in arguments[first:]:
             if unusable is not None:
@@ -194,6 +195,8 @@ class Caller:
             message = f"printed {self._sink.chars} characters; {self._max_output_chars} is the most"
         if purity.noticed:
             outcome, value, message = wire.IMPURE, None, purity.noticed[0]
+        if recorder is not None and recorder.is_used_up:
+            outcome, value, kind, message = wire.TIMED_OUT, None, None, "ran as many lines as it may"
         found = recorder.text(code) if recorder is not None else None
         return outcome, _changed(arguments, text), seconds, value, kind, message, found
 

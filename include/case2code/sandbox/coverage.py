@@ -25,9 +25,16 @@ _DECIDING = frozenset(
 )
 
 
-def recorder(code: CodeType) -> Tracer | Monitor:
-    """A recorder for everything that was compiled together with `code`; it collects between its `start` and `stop`."""
-    return Monitor(code) if _MONITORING is not None else Tracer(code)
+class LinesUsedUp(BaseException):
+    """Raised inside a call that ran more lines than it may; whether it is caught or not, the call is over its limit."""
+
+
+def recorder(code: CodeType, max_lines: int | None) -> Tracer | Monitor:
+    """A recorder for everything that was compiled together with `code`; it collects between its `start` and `stop`.
+
+    A call that runs more than `max_lines` lines is interrupted.
+    """
+    return Monitor(code, max_lines) if _MONITORING is not None else Tracer(code, max_lines)
 
 
 def reachable(code: CodeType) -> tuple[set[int], set[int]]:
@@ -55,14 +62,26 @@ def _inner(code: CodeType) -> list[CodeType]:
 
 
 class _Recorder:
-    def __init__(self, code: CodeType) -> None:
+    def __init__(self, code: CodeType, max_lines: int | None) -> None:
+        self._max_lines = sys.maxsize if max_lines is None else max_lines
+        self._count = 0
         self.lines: set[int] = set()
         self.branches: set[tuple[int, int]] = set()
         self._reachable, self._deciding = reachable(code)
         self._unchanging = ";".join(" ".join(map(str, sorted(part))) for part in (self._reachable, self._deciding))
         self._last: dict[int, int] = {}  # by frame: the line it is on
 
+    @property
+    def is_used_up(self) -> bool:
+        return self._count > self._max_lines
+
+    def _start(self) -> None:
+        self.lines, self.branches, self._last, self._count = set(), set(), {}, 0
+
     def _reach(self, frame: int, line: int) -> None:
+        self._count += 1
+        if self._count > self._max_lines:
+            raise LinesUsedUp
         self.lines.add(line)
         if frame in self._last:
             self.branches.add((self._last[frame], line))
@@ -82,12 +101,12 @@ class _Recorder:
 class Tracer(_Recorder):
     """For interpreters before 3.12. A decision is known by the line that follows it in the same frame."""
 
-    def __init__(self, code: CodeType) -> None:
-        super().__init__(code)
+    def __init__(self, code: CodeType, max_lines: int | None) -> None:
+        super().__init__(code, max_lines)
         self._file = code.co_filename
 
     def start(self) -> None:
-        self.lines, self.branches, self._last = set(), set(), {}
+        self._start()
         sys.settrace(self._enter)
 
     def stop(self) -> None:
@@ -110,8 +129,8 @@ class Tracer(_Recorder):
 class Monitor(_Recorder):
     """For 3.12 and later: the interpreter reports lines once it is told for which code."""
 
-    def __init__(self, code: CodeType) -> None:
-        super().__init__(code)
+    def __init__(self, code: CodeType, max_lines: int | None) -> None:
+        super().__init__(code, max_lines)
         events = _MONITORING.events
         self._codes = _inner(code)
         self._events = events.LINE | events.PY_START | events.PY_RETURN
@@ -122,7 +141,7 @@ class Monitor(_Recorder):
         _MONITORING.register_callback(_TOOL, events.PY_START, lambda code, at: self._last.pop(_caller(), None))
 
     def start(self) -> None:
-        self.lines, self.branches, self._last = set(), set(), {}
+        self._start()
         for code in self._codes:
             _MONITORING.set_local_events(_TOOL, code, self._events)
 

@@ -112,6 +112,7 @@ class Zygote:
             "max_message_chars": limits.max_message_chars,
             "max_output_chars": limits.max_output_chars,
             "max_depth": limits.max_depth,
+            "max_traced_lines": limits.max_traced_lines,
         }
         self._outgoing = bytearray()
         self._incoming = bytearray()

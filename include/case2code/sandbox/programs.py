@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of one call, and of the process that its function has for itself."""
+    """Limits of one call, and of the process that its function has for itself.
+
+    `max_traced_lines` ends a call whose coverage is recorded by the lines that it ran: the same on every machine and
+    under any load, as CPU time is not.
+    """
 
     cpu_seconds: float = 1.0
     memory_mb: int = 512
@@ -13,6 +17,7 @@ class Limits:
     max_output_chars: int = 100_000
     max_message_chars: int = 300
     max_depth: int = 1_000
+    max_traced_lines: int | None = None
 
     @property
     def wall_seconds(self) -> float:

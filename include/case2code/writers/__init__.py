@@ -23,7 +23,7 @@ from case2code.store import Store
 
 #: Limits of a call that a writer makes to try an input. They are no part of a recipe: whatever changes an answer has to
 #: be in its writer's identity. Short, because an input that takes long, or makes a long value, is no good example.
-TRIAL: Final = Limits(cpu_seconds=0.015, max_value_chars=400)
+TRIAL: Final = Limits(cpu_seconds=0.1, max_value_chars=400, max_traced_lines=10_000)
 
 
 @dataclass(frozen=True, slots=True)
