@@ -294,6 +294,14 @@ def test_coverage_reaches_helpers_and_survives_exceptions(warm: Sandbox) -> None
     assert (bad.outcome, bad.value) == ("raised", "ValueError")
 
 
+def test_a_tracer_does_not_decide_whether_a_call_keeps_its_limit() -> None:
+    code = "def f(x):\n    for _ in range(x):\n        x += 1\n        x -= 1\n    return x"
+    with Sandbox(Limits(cpu_seconds=0.4)) as opened:
+        (slow,) = execute(opened, code, "{'x': 700_000}", with_coverage=True)
+    assert (slow.outcome, slow.value, slow.stable) == ("returned", "700000", True)
+    assert slow.coverage is None, "with the tracer it takes longer than its limit"
+
+
 def test_coverage_of_recursion(warm: Sandbox) -> None:
     code = "def f(n):\n    if n:\n        return f(n - 1) + 1\n    return 0"
     leaf, deep = execute(warm, code, "{'n': 0}", "{'n': 3}", with_coverage=True)

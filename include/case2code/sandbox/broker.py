@@ -37,16 +37,22 @@ _OUTSIDE: Final = {wire.TIMED_OUT, wire.CRASHED, wire.OUT_OF_MEMORY, wire.SANDBO
 
 @dataclass(slots=True, eq=False)
 class _Task:
-    """A program on its way, or a part of its cases: both runs, and those that look for causes where they disagree."""
+    """A program on its way, or a part of its cases: both runs, and those that look for causes where they disagree.
+
+    `traced` is the run that tells what was covered: the first one, or one more, because a tracer costs time that must
+    not decide whether a call keeps its limit.
+    """
 
     program: Program
     is_last: bool
     runs: list[Job]
+    traced: Job | None
     causes: dict[str, Job] = field(default_factory=dict)
 
     @property
     def is_done(self) -> bool:
-        return all(job.frames is not None for job in (*self.runs, *self.causes.values()))
+        traced = () if self.traced is None else (self.traced,)
+        return all(job.frames is not None for job in (*self.runs, *traced, *self.causes.values()))
 
 
 class Sandbox:
@@ -130,13 +136,15 @@ class Sandbox:
                 for first in range(0, max(len(program.arguments), 1), self._cases_per_job):
                     rest = program.arguments[first:]
                     part = replace(program, arguments=rest[: self._cases_per_job])
-                    runs = [Job(part, _FORWARD, with_coverage=with_coverage)]
+                    traced = Job(part, _FORWARD, with_coverage=True) if with_coverage else None
                     if self._passes == 2:
-                        runs.append(Job(part, _BACKWARD, is_reversed=True))
-                    for job in runs:
+                        runs = [Job(part, _FORWARD), Job(part, _BACKWARD, is_reversed=True)]
+                    else:
+                        runs = [traced or Job(part, _FORWARD)]
+                    for job in dict.fromkeys([*runs, traced or runs[0]]):
                         waiting[job.kind].append(job)
                     whole = len(rest) <= self._cases_per_job
-                    tasks.append(_Task(program if whole else part, whole, runs))
+                    tasks.append(_Task(program if whole else part, whole, runs, traced))
             while tasks and tasks[0].is_done and (tasks[0].causes or not self._investigate(tasks[0])):
                 task = tasks.popleft()
                 found += self._executions(task)
@@ -251,10 +259,13 @@ class Sandbox:
         for case, (arguments, frame) in enumerate(zip(task.runs[0].program.arguments, frames, strict=True)):
             stable = self._passes > 1 and frame.outcome != wire.SANDBOX_DIED and not self._differ(frame, others[case])
             cause = None if stable or self._passes < 2 else self._cause(task, case)
-            executions.append(self._execution(arguments, frame, stable, cause))
+            covered = (task.traced.frames or [])[case].coverage if task.traced else None
+            executions.append(self._execution(arguments, frame, stable, cause, covered))
         return executions
 
-    def _execution(self, arguments: str, frame: Frame, stable: bool, cause: str | None) -> Execution:
+    def _execution(
+        self, arguments: str, frame: Frame, stable: bool, cause: str | None, covered: str | None
+    ) -> Execution:
         outcome, value, value_type, message = frame.outcome, frame.value, frame.value_type, frame.message
         if frame.cpu_seconds > self._limits.cpu_seconds:
             outcome, value, value_type, message = wire.TIMED_OUT, None, None, "used up its time"
@@ -268,7 +279,7 @@ class Sandbox:
             mutates_arguments=frame.mutates,
             stable=stable,
             instability=cause,
-            coverage=None if frame.coverage is None else _coverage(frame.coverage),
+            coverage=None if covered is None else _coverage(covered),
         )
 
     def _cause(self, task: _Task, case: int) -> str:

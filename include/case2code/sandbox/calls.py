@@ -18,7 +18,7 @@ from typing import Any
 from case2code import values
 from case2code.sandbox import clock, preload, purity, wire
 
-_encode, _parse, _names = values.encode, values.parse, values.NAMES
+_encode, _names = values.encode, values.NAMES
 _cpu = time.process_time
 _name = type.__dict__["__name__"].__get__  # a metaclass may lie about __name__
 _to_bytes = str.encode
@@ -208,7 +208,7 @@ def _changed(arguments: Any, text: str) -> bool:
     """Whether the call changed its arguments. Inputs are canonical, so the second encoding is rarely needed."""
     try:
         after = _encode(arguments)
-        return after != text and after != _encode(_parse(text))
+        return after != text and after != _encode(eval(text, _names))  # noqa: S307
     except BaseException:
         return True
 

@@ -21,22 +21,23 @@ from case2code.sandbox.isolation import Isolation, judge
 from case2code.sandbox.programs import Limits, Program
 
 _PACKAGE: Final = Path(__file__).resolve().parent
-#: The two packages get stand-ins, because their own files import what a zygote must not carry; so does `typing`, which
-#: is the memory of 25 modules and only there for annotations.
+#: The two packages get stand-ins, because their own files import what a zygote must not carry. So do `typing` and
+#: `ast`, the memory of 40 modules: one is there for annotations only, the other for a parser that no child needs.
 _BOOTSTRAP: Final = f"""
 import sys, types
 class Annotation:
     def __getitem__(self, item): return self
     def __or__(self, other): return self
     __ror__ = __or__
-typing = sys.modules["typing"] = types.ModuleType("typing")
-typing.__getattr__ = lambda name, annotation=Annotation(): annotation
+for name in ("typing", "ast"):
+    module = sys.modules[name] = types.ModuleType(name)
+    module.__getattr__ = lambda name, annotation=Annotation(): annotation
 for name, path in (("case2code", {str(_PACKAGE.parent)!r}), ("case2code.sandbox", {str(_PACKAGE)!r})):
     package = sys.modules[name] = types.ModuleType(name)
     package.__path__ = [path]
 sys.modules["case2code"].sandbox = package
 from case2code.sandbox import zygote
-del sys.modules["typing"]
+del sys.modules["typing"], sys.modules["ast"]
 zygote.main()
 """
 _START_SECONDS: Final = 60.0
@@ -117,7 +118,7 @@ class Zygote:
         self.socket, theirs = socket.socketpair()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-S", "-s", "-P", "-B", "-W", "ignore", "-c", _BOOTSTRAP],
+                [sys.executable, "-S", "-s", "-P", "-W", "ignore", "-c", _BOOTSTRAP],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

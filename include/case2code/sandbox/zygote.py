@@ -20,7 +20,7 @@ import time
 from types import ModuleType
 from typing import Any, NoReturn
 
-from case2code.sandbox import canaries, clock, lockdown, preload, purity, seccomp, wire
+from case2code.sandbox import canaries, clock, layout, lockdown, preload, purity, seccomp, system, wire
 
 _CONTROL = 0
 _TICK_SECONDS = 0.02
@@ -54,6 +54,7 @@ def _prepare(config: dict[str, Any]) -> tuple["_Zygote", dict[str, str]]:
     if lockdown.attempt("namespaces", without, lockdown.enter_namespaces, report):
         _become_first_process()
     os.environ.clear()
+    layout.share_code()
     stored = preload.preload(config["random_seed"])
     clock.install()
     clock.state["shift"] = config["clock_shift"]
@@ -147,6 +148,7 @@ class _Zygote:
         purity.noticed.clear()
         self._wipe()
         gc.collect()
+        self._filling = layout.fill_gaps()
         gc.freeze()
 
     def serve(self) -> None:
@@ -194,7 +196,7 @@ class _Zygote:
         self._timed_out = False
         self._spent = 0.0
         self._seen = _NOTHING_SEEN
-        self._child = child = os.fork()
+        self._child = child = system.fork()
         if child == 0:
             try:
                 self._protect(cases - first)
