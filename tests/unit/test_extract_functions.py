@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from case2code.extract_functions import extract
+from case2code.extract_functions import extract, extract_repository
 from case2code.extraction.reading import Reading
-from case2code.records import FUNCTIONS
+from case2code.records import FILES, FUNCTIONS
 
 
 def newer_than(*version: int) -> pytest.MarkDecorator:
@@ -314,6 +314,24 @@ def test_sizes_leave_the_docstring_out():
     assert (row["docstring"], row["statements"], row["loc"]) == ("Doc.", 5, 7)
     # 1 + if + for + conditional expression + comprehension + two boolean operators
     assert row["cyclomatic_complexity"] == 7
+
+
+def test_a_static_method_has_the_calls_of_its_class():
+    content = """
+    class A:
+        @staticmethod
+        def f(x): return x
+    class B:
+        @staticmethod
+        def f(x): return x, 0
+    def f(x): return x, 1
+    A.f(1); B.f(2); f(3); other.f(4)
+    """
+    empty = dict.fromkeys(FILES.names) | {"repository": "r", "url": ""}
+    here = empty | {"path": "a.py", "content": textwrap.dedent(content)}
+    elsewhere = empty | {"path": "b.py", "content": "from a import A\nA.f(5); B.f(6)\n"}
+    found = {row["class_name"]: row["seeds"] for row in extract_repository([here, elsewhere])}
+    assert found == {"A": ["{'x': 1}", "{'x': 5}"], "B": ["{'x': 2}"], None: ["{'x': 3}"]}
 
 
 # Files that are not as they should be

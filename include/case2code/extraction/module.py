@@ -79,7 +79,7 @@ class Target:
     """
 
     position: int
-    node: ast.stmt
+    node: ast.FunctionDef | ast.AsyncFunctionDef
     text: str
     reading: Reading
     hidden: frozenset[str] = frozenset()
@@ -245,7 +245,8 @@ class Module:
             parts = sorted([*parts, *_import_parts(imports), *self._definition_parts(target, readings)])
         return Closed(
             code="".join(_spaced([(kind, text) for _, kind, text, _ in parts])) + "\n",
-            canonical="\n".join(canonical for *_, canonical in parts),
+            # Of functions that need each other the code is the same, so it does not say which of them is meant.
+            canonical="\n".join([*(form for *_, form in parts), *([target.node.name] if len(parts) > 1 else [])]),
             undefined=frozenset(undefined),
             builtins_used=frozenset(builtins_used),
             imports=frozenset().union({one.module for one in imports}, *(r.imports for r in readings.values())),
