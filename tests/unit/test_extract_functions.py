@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from case2code.extract_functions import extract, extract_repository
 from case2code.extraction.reading import Reading
+from case2code.recipe import load_recipe
 from case2code.records import FILES, FUNCTIONS
+from case2code.sandbox import IMPORTABLE
 
 
 def newer_than(*version: int) -> pytest.MarkDecorator:
@@ -409,6 +411,47 @@ def test_a_function_that_cannot_be_compiled_is_dropped_and_the_rest_of_its_file_
     bad, good = rows(f"def f(x):\n    {body}\n\ndef g(x):\n    return x\n")
     assert (bad["drop_rule"], bad["drop_reason"][: len(reason)]) == (rule, reason)
     assert (bad["function_id"], good["name"]) == (None, "g")
+
+
+@pytest.mark.parametrize(
+    "helpers",
+    [
+        [f"def h{n}(x): return h{n + 1}(x)" for n in range(30)] + ["def h30(x): return x"],
+        ["def h0(x):\n" + "    x += 1\n" * 400 + "    return x"],
+        ["h0 = [\n" + "    1,\n" * 400 + "]"],
+    ],
+)
+def test_a_function_that_needs_too_much_is_dropped(helpers: list[str]):
+    *_, needy = rows("\n".join([*helpers, "def f(x): return h0(x)"]))
+    assert (needy["drop_rule"], needy["drop_reason"]) == ("entangled", "f needs more than 24 definitions or 300 lines")
+
+
+def test_functions_that_need_each_other_have_one_code_but_two_identities():
+    first, second = rows("def f(x): return g(x)\n\n\ndef g(x): return f(x)\n")
+    assert first["code"] == second["code"]
+    assert first["function_id"] != second["function_id"]
+
+
+def test_what_helpers_use_counts_and_sizes_are_the_functions_own():
+    content = """
+    import math
+    def helper(x):
+        import re
+        print(x.attribute)
+        if x: return math.pi
+    def f(x):
+        return helper(x)
+    """
+    _, row = rows(textwrap.dedent(content))
+    assert (row["name"], row["helpers"]) == ("f", ("helper",))
+    assert (row["builtins_used"], row["imports"]) == (["print"], ["math", "re"])
+    assert row["attributes"] == ["attribute", "pi"]
+    assert (row["loc"], row["statements"], row["cyclomatic_complexity"]) == (2, 1, 1)
+
+
+def test_the_default_recipe_allows_what_the_sandbox_can_import():
+    (allowed,) = [part.settings["allowed"] for part in load_recipe("default").rules if part.name == "no_imports"]
+    assert sorted(allowed) == sorted({*IMPORTABLE, "collections.abc"})
 
 
 def test_an_int_too_long_for_decimals_has_an_identity():
