@@ -74,37 +74,40 @@ def _lines_ended(content: str) -> str:
     return content.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def extract(file: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def extract(file: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows of FUNCTIONS for one row of FILES, without seeds."""
     if file["content"] is None or file["drop_rule"] is not None:
-        return
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes in mined code are not our news
+        return list(_rows(file))
+
+
+def _rows(file: dict[str, Any]) -> Iterator[dict[str, Any]]:
     shared: dict[str, Any] = dict.fromkeys(FUNCTIONS.names)
     shared |= {name: file[name] for name in ("source", "repository", "revision", "committed_at", "path", "license")}
     content = _lines_ended(file["content"])
     lines = content.split("\n")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # invalid escapes in mined code are not our news
+    try:
+        module = Module(ast.parse(content), lines)
+    except _UNREADABLE as error:
+        rule, reason = refusal(error)
+        yield shared | {"url": file["url"], "drop_rule": rule, "drop_reason": reason}
+        return
+    for found in _functions(module):
+        first = first_line(found.source)
+        row = shared | {"start_line": first, "end_line": found.node.end_lineno}
+        row["url"] = _line_url(file["url"], first, found.node)
         try:
-            module = Module(ast.parse(content), lines)
+            row |= _features(module, found, lines)
+        except EntangledError as error:
+            yield row | {"drop_rule": "entangled", "drop_reason": f"{found.node.name} {error}"}
         except _UNREADABLE as error:
             rule, reason = refusal(error)
-            yield shared | {"url": file["url"], "drop_rule": rule, "drop_reason": reason}
-            return
-        for found in _functions(module):
-            first = first_line(found.source)
-            row = shared | {"start_line": first, "end_line": found.node.end_lineno}
-            row["url"] = _line_url(file["url"], first, found.node)
-            try:
-                row |= _features(module, found, lines)
-            except EntangledError as error:
-                row |= {"drop_rule": "entangled", "drop_reason": f"{found.node.name} {error}"}
-            except _UNREADABLE as error:
-                rule, reason = refusal(error)
-                rule = rule if rule == "too_deep" else "not_on_its_own"
-                row |= {"drop_rule": rule, "drop_reason": f"{found.node.name}: {reason}"}
-            else:
-                place = f"{row['repository']}\0{row['path']}\0{first}\0{row['function_id']}"
-                row["occurrence_id"] = _hash(place)
+            rule = rule if rule == "too_deep" else "not_on_its_own"
+            yield row | {"drop_rule": rule, "drop_reason": f"{found.node.name}: {reason}"}
+        else:
+            row["occurrence_id"] = _hash(f"{row['repository']}\0{row['path']}\0{first}\0{row['function_id']}")
             yield row
 
 

@@ -58,7 +58,7 @@ def parse_all(files: list[dict[str, Any]]) -> None:
 
 
 def extract_all(files: list[dict[str, Any]]) -> int:
-    return sum(len(list(extract(file))) for file in files)
+    return sum(len(extract(file)) for file in files)
 
 
 def cpu_seconds(work: Callable[[list[dict[str, Any]]], object], files: list[dict[str, Any]]) -> float:

@@ -24,7 +24,7 @@ def newer_than(*version: int) -> pytest.MarkDecorator:
 def rows(content: str, url: str = "https://example.org/r") -> list[dict[str, Any]]:
     file = dict.fromkeys(("committed_at", "drop_rule", "drop_reason"))
     file |= {"source": "git", "repository": "r", "revision": "v1", "path": "a.py", "license": "MIT"}
-    found = list(extract(file | {"content": content, "url": url}))
+    found = extract(file | {"content": content, "url": url})
     pa.Table.from_pylist(found, schema=FUNCTIONS)  # whatever was mined can be stored
     return found
 
@@ -340,7 +340,7 @@ def test_a_static_method_has_the_calls_of_its_class():
 
 
 def test_a_dropped_file_has_no_functions():
-    assert list(extract({"content": None, "drop_rule": "not_utf8"})) == []
+    assert extract({"content": None, "drop_rule": "not_utf8"}) == []
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,15 @@ import re
 from typing import Final
 
 _DEEP_SAYS: Final = re.compile(r"too many (statically )?nested|too many levels of indentation|too deeply nested")
-_PYTHON2_SAYS: Final = re.compile(
-    r"Missing parentheses in call to '(print|exec)'|parameters cannot be parenthesized|leading zeros in decimal integer"
+_PYTHON2_SAYS: Final = re.compile(r"Missing parentheses in call to '(print|exec)'|parameters cannot be parenthesized")
+#: What the parser says of the lines below; other complaints, of text that lost its quotes, may stand beside such marks.
+_LINE_SAYS: Final = re.compile(
+    r"invalid syntax$|invalid (hexa)?decimal literal|leading zeros|multiple exception types|expected '\('$"
 )
-#: `except E, e:`, `raise E, "…"`, `a <> b`, backticks, `ur"…"` and `10L`.
+#: `except E, e:`, `raise E, "…"`, `a <> b`, backticks, `ur"…"`, `10L` and `0777`.
 _PYTHON2_LINE: Final = re.compile(
-    r"^\s*except\s+[\w.()\s,]+,\s*[a-z_]\w*\s*:|^\s*raise\s+[\w.]+\s*,|<>|`[^`]+`|\b[uU][rR]['\"]"
-    r"|\b(0[xX][0-9a-fA-F]+|\d+)[lL]\b"
+    r"^\s*except\s+[\w.()\s,]+,\s*[a-z_]\w*\s*:|^\s*raise\s+[\w.]+\s*,|<>|(=|%|\breturn)\s*`[^`]+`|\b[uU][rR]['\"]"
+    r"|\b(0[xX][0-9a-fA-F]+|\d+)[lL]\b|[=(,\[]\s*0\d+"
 )
 #: Python 3.12 reads any expression in an f-string; 3.11 says this of some, and of others only that they are wrong.
 _NEWER_SAYS: Final = re.compile(r"f-string expression part cannot include")
@@ -34,7 +36,8 @@ def refusal(error: Exception) -> tuple[str, str]:
     if not isinstance(error, SyntaxError):
         rule = "too_deep" if isinstance(error, RecursionError | MemoryError) else "does_not_parse"
         return rule, f"{type(error).__name__}: {error}"
-    said, line = error.msg, error.text or ""
+    said = error.msg
+    line = (error.text or "") if _LINE_SAYS.search(said) else ""
     reason = f"{type(error).__name__}: {said}, line {error.lineno or '?'}"
     if _DEEP_SAYS.search(said):
         return "too_deep", reason
