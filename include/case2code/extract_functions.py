@@ -1,55 +1,45 @@
-"""Stage `extract_functions`: the top-level functions of each file, with the features that rules and writers need.
+"""Stage `extract_functions`: the functions and static methods of each file, each with all that it needs of the file.
 
-Code is parsed and never run. `function_id` hashes the canonical code: formatting, comments and the docstring do not
-change it. Writes one immutable table for each table of files; a file that does not parse is a row without a name.
+The `code` of a row runs on its own, or the row says which names are missing. Code is parsed and never run.
+`function_id` hashes the canonical code: formatting, comments and docstrings do not change it. Writes one immutable
+table for each table of files; a file that does not parse is a row without a name that says why.
 """
 
 import ast
-import builtins
+import copy
 import hashlib
 import logging
-import symtable
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
 
 from case2code import values
 from case2code.day import Day
+from case2code.extraction.module import EntangledError, Module, Target, bound_names, first_line
+from case2code.extraction.reading import Reading, is_text
+from case2code.extraction.refusals import refusal
 from case2code.inputs.seeds import add_seeds
 from case2code.plan_day import Shard
 from case2code.recipe import fingerprint
 from case2code.records import FUNCTIONS
+from case2code.sandbox import IMPORTABLE
 from case2code.store import Store
 
 log = logging.getLogger(__name__)
 
 #: Raise it whenever the same files give other rows.
-REVISION: Final = 2
-#: Which syntax parses depends on the interpreter.
-FINGERPRINT: Final = fingerprint([REVISION, sys.version_info[:2]])
+REVISION: Final = 3
+#: Which syntax parses, and what the standard library holds, depends on the interpreter.
+FINGERPRINT: Final = fingerprint([REVISION, sys.version_info[:2], IMPORTABLE])
 
-_BUILTINS: Final = frozenset(dir(builtins))
-_BRANCHES: Final = (
-    ast.If,
-    ast.For,
-    ast.AsyncFor,
-    ast.While,
-    ast.IfExp,
-    ast.ExceptHandler,
-    ast.comprehension,
-    ast.Assert,
-    ast.match_case,
-)
-_LEAVES: Final = frozenset(
-    leaf
-    for kind in (ast.expr_context, ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
-    for leaf in kind.__subclasses__()
-)
+#: What the parser and the compiler raise for code that they cannot read.
+_UNREADABLE: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
 _FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
-_SCOPES: Final = (*_FUNCTIONS, ast.Lambda, ast.ClassDef)
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def extract_functions(day: Day, shard: Shard, store: Store) -> dict[str, int]:
@@ -84,35 +74,102 @@ def _lines_ended(content: str) -> str:
     return content.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def extract(file: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def extract(file: dict[str, Any]) -> list[dict[str, Any]]:
     """Rows of FUNCTIONS for one row of FILES, without seeds."""
     if file["content"] is None or file["drop_rule"] is not None:
-        return
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # invalid escapes in mined code are not our news
+        return list(_rows(file))
+
+
+def _rows(file: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    shared: dict[str, Any] = dict.fromkeys(FUNCTIONS.names)
+    shared |= {name: file[name] for name in ("source", "repository", "revision", "committed_at", "path", "license")}
     content = _lines_ended(file["content"])
-    shared = {name: file[name] for name in ("source", "repository", "revision", "committed_at", "path", "license")}
-    empty: dict[str, Any] = dict.fromkeys(FUNCTIONS.names)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid escapes in mined code are not our news
-            tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        reason = f"{type(error).__name__}: {getattr(error, 'msg', error)}, line {getattr(error, 'lineno', '?')}"
-        yield empty | shared | {"url": file["url"], "drop_rule": "does_not_parse", "drop_reason": reason}
-        return
     lines = content.split("\n")
-    for node in tree.body:
-        if isinstance(node, _FUNCTIONS):
-            first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
-            row = empty | shared
-            row |= {"start_line": first, "end_line": node.end_lineno, "url": _line_url(file["url"], first, node)}
-            row["code"] = "\n".join(lines[first - 1 : node.end_lineno]).rstrip() + "\n"
-            try:
-                row |= _features(node, row["code"])
-            except (RecursionError, SyntaxError, ValueError) as error:  # ValueError: an int too long to write out
-                yield row | {"drop_rule": "not_on_its_own", "drop_reason": f"{node.name}: {error}"}
-                continue
+    try:
+        module = Module(ast.parse(content), lines)
+    except _UNREADABLE as error:
+        rule, reason = refusal(error)
+        yield shared | {"url": file["url"], "drop_rule": rule, "drop_reason": reason}
+        return
+    for found in _functions(module):
+        first = first_line(found.source)
+        row = shared | {"start_line": first, "end_line": found.node.end_lineno}
+        row["url"] = _line_url(file["url"], first, found.node)
+        try:
+            row |= _features(module, found, lines)
+        except EntangledError as error:
+            yield row | {"drop_rule": "entangled", "drop_reason": f"{found.node.name} {error}"}
+        except _UNREADABLE as error:
+            rule, reason = refusal(error)
+            rule = rule if rule == "too_deep" else "not_on_its_own"
+            yield row | {"drop_rule": rule, "drop_reason": f"{found.node.name}: {reason}"}
+        else:
             row["occurrence_id"] = _hash(f"{row['repository']}\0{row['path']}\0{first}\0{row['function_id']}")
             yield row
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A function at `position` of its module; `node` is it as in its code, `source` as in the file."""
+
+    position: int
+    node: _Function
+    source: _Function
+    in_class: ast.ClassDef | None = None
+
+
+def _functions(module: Module) -> Iterator[_Found]:
+    """Functions at the top, and static methods of the classes there."""
+    for position, node in enumerate(module.statements):
+        if isinstance(node, _FUNCTIONS):
+            yield _Found(position, node, node)
+        elif isinstance(node, ast.ClassDef):
+            for source in node.body:
+                if isinstance(source, _FUNCTIONS) and source.decorator_list:
+                    outermost = source.decorator_list[0]
+                    if isinstance(outermost, ast.Name) and outermost.id == "staticmethod":
+                        bare = copy.copy(source)
+                        bare.decorator_list = source.decorator_list[1:]
+                        yield _Found(position, bare, source, node)
+
+
+def _target(module: Module, found: _Found, lines: Sequence[str]) -> Target:
+    node, owner = found.node, found.in_class
+    if owner is None:
+        return Target(found.position, node, module.text(node), module.reading(found.position))
+    reading = Reading(node)
+    names = (
+        reading.eager
+        | reading.lazy
+        | reading.attributes
+        | {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
+    )
+    # In a class, `__x` is short for `_Class__x`.
+    mangled = {name for name in names if name.startswith("__") and not name.endswith("__")}
+    reading.lazy |= mangled
+    in_body = frozenset(name for statement in owner.body for name in bound_names(statement) or Reading(statement).bound)
+    hidden = frozenset({owner.name, node.name, *mangled})
+    return Target(found.position, node, _dedented(node, lines), reading, hidden, in_body)
+
+
+def _dedented(node: _Function, lines: Sequence[str]) -> str:
+    """The source of a method as that of a function; texts of several lines stay as they are, but for docstrings."""
+    first = first_line(node)
+    kept = set[int]()
+    documented = {
+        id(one.body[0].value) for one in ast.walk(node) if isinstance(one, _FUNCTIONS) and is_text(one.body[0])
+    }
+    for one in ast.walk(node):
+        if isinstance(one, ast.JoinedStr | ast.Constant) and id(one) not in documented:
+            kept.update(range(one.lineno + 1, (one.end_lineno or one.lineno) + 1))
+    moved = [
+        line if number in kept else line[min(node.col_offset, len(line) - len(line.lstrip())) :]
+        for number, line in enumerate(lines[first - 1 : node.end_lineno], first)
+    ]
+    return "\n".join(moved).rstrip()
 
 
 def _line_url(url: str, first: int, node: ast.stmt) -> str:
@@ -123,95 +180,33 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def _features(node: ast.FunctionDef | ast.AsyncFunctionDef, code: str) -> dict[str, Any]:
-    found = _Found()
-    found.look(node)
-    used = _globals(symtable.symtable(code, "<mined>", "exec"))
+def _features(module: Module, found: _Found, lines: Sequence[str]) -> dict[str, Any]:
+    node = found.node
+    target = _target(module, found, lines)
+    reading = target.reading
+    closed = module.close(target)
     docstring = ast.get_docstring(node)
     return {
-        "function_id": _hash(canonical_form(node)),
+        "function_id": _hash(closed.canonical),
         "name": node.name,
+        "class_name": found.in_class and found.in_class.name,
+        "code": closed.code,
+        "helpers": closed.helpers,
         "parameters": _parameters(node.args),
         # A lone surrogate ("\\ud800" in the source) is no UTF-8, so it is shown as that escape.
         "docstring": docstring and docstring.encode("utf-8", "backslashreplace").decode(),
-        "returns_value": found.returns_value,
+        "returns_value": reading.returns_value,
         "is_async": isinstance(node, ast.AsyncFunctionDef),
-        "is_generator": found.is_generator,
+        "is_generator": reading.is_generator,
         "has_decorators": bool(node.decorator_list),
-        "undefined_names": sorted(used - _BUILTINS),
-        "builtins_used": sorted(used & _BUILTINS),
-        "imports": sorted(found.imports),
-        "attributes": sorted(found.attributes),
+        "undefined_names": sorted(closed.undefined),
+        "builtins_used": sorted(closed.builtins_used),
+        "imports": sorted(closed.imports),
+        "attributes": sorted(closed.attributes),
         "loc": (node.end_lineno or node.lineno) - node.lineno + 1,
-        "statements": found.statements - 1 - (docstring is not None),
-        "cyclomatic_complexity": 1 + found.branches,
+        "statements": reading.statements - 1,
+        "cyclomatic_complexity": 1 + reading.branches,
     }
-
-
-class _Found:
-    """What is in a function; looked at in one pass, because the passes are most of what extraction costs."""
-
-    def __init__(self) -> None:
-        self.returns_value = self.is_generator = False
-        self.statements = self.branches = 0
-        self.imports: set[str] = set()
-        self.attributes: set[str] = set()
-
-    def look(self, node: ast.AST) -> None:
-        """Take in `node` and all below it."""
-        waiting = [(node, True)]
-        while waiting:
-            node, is_own = waiting.pop()  # not of a function inside it
-            if isinstance(node, ast.stmt):
-                self._statement(node, is_own)
-            elif isinstance(node, ast.Attribute):
-                self.attributes.add(node.attr)
-            elif isinstance(node, _BRANCHES):
-                self.branches += 1
-            elif isinstance(node, ast.BoolOp):
-                self.branches += len(node.values) - 1
-            elif is_own and isinstance(node, ast.Yield | ast.YieldFrom):
-                self.is_generator = True
-            for name in node._fields:
-                value = getattr(node, name, None)
-                for child in value if isinstance(value, list) else (value,):
-                    if isinstance(child, ast.AST) and type(child) not in _LEAVES:
-                        waiting.append((child, is_own and not isinstance(child, _SCOPES)))
-
-    def _statement(self, node: ast.stmt, is_own: bool) -> None:
-        self.statements += 1
-        if isinstance(node, _BRANCHES):
-            self.branches += 1
-        elif isinstance(node, ast.Return):
-            self.returns_value = self.returns_value or (is_own and not _is_none(node.value))
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            self.imports.update(_imported(node))
-
-
-def _is_none(value: ast.expr | None) -> bool:
-    return value is None or (isinstance(value, ast.Constant) and value.value is None)
-
-
-def _globals(scope: symtable.SymbolTable) -> set[str]:
-    """Names that the code takes from outside itself, by the compiler's own symbol table.
-
-    At the top these are decorators, defaults and annotations; below, whatever is not local.
-    """
-    symbols = scope.get_symbols()
-    if scope.get_type() == "module":
-        defined = {symbol.get_name() for symbol in symbols if symbol.is_assigned()}
-        below = set[str]().union(*(_globals(child) for child in scope.get_children()))
-        return ({symbol.get_name() for symbol in symbols if symbol.is_referenced()} | below) - defined
-    names = {symbol.get_name() for symbol in symbols if symbol.is_global()}
-    return names.union(*(_globals(child) for child in scope.get_children()))
-
-
-def _imported(node: ast.AST) -> list[str]:
-    if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom):
-        return ["." * node.level + (node.module or "")]
-    return []
 
 
 def _parameters(arguments: ast.arguments) -> list[dict[str, Any]]:
@@ -244,46 +239,6 @@ def _parameter(kind: str, argument: ast.arg, default: ast.expr | None) -> dict[s
 def _literal(node: ast.expr) -> str | None:
     """Canonical literal of a default; None where it is not a literal."""
     try:
-        return values.encode(values.parse(ast.unparse(node)), max_chars=200)
+        return values.encode(values.read(node), max_chars=200)
     except ValueError:
         return None
-
-
-def canonical_form(node: ast.AST) -> str:
-    """Text that is equal for equal programs: the tree without positions, comments, docstrings and type comments.
-
-    Unlike `ast.dump` it does not depend on the Python version: empty and absent fields are left out.
-
-    >>> a, b = "def f(x):\\n  '''doc'''\\n  return (x)", "def f(x): return x  # same"
-    >>> canonical_form(ast.parse(a).body[0]) == canonical_form(ast.parse(b).body[0])
-    True
-    """
-    if type(node) in _LEAVES:
-        return f"{type(node).__name__}()"
-    fields = []
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if value is None or name in ("type_comment", "kind", "type_ignores"):
-            continue
-        if isinstance(value, list):
-            if name == "body" and isinstance(node, (*_FUNCTIONS, ast.ClassDef)) and _is_text(value[0]):
-                value = value[1:]
-                fields.append(f"body=[{','.join(map(_canonical_value, value))}]")
-            elif value:
-                fields.append(f"{name}=[{','.join(map(_canonical_value, value))}]")
-        else:
-            fields.append(f"{name}={_canonical_value(value)}")
-    if isinstance(node, ast.Constant) and node.value is None:
-        fields.append("value=None")
-    return f"{type(node).__name__}({','.join(fields)})"
-
-
-def _canonical_value(value: Any) -> str:
-    if isinstance(value, ast.AST):
-        return canonical_form(value)
-    return f"{type(value).__name__}:{value!r}"
-
-
-def _is_text(node: ast.stmt) -> bool:
-    """Whether the first statement of a body is its docstring."""
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

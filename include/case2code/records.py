@@ -50,13 +50,18 @@ PARAMETERS: Final = pa.list_(pa.struct([*_SHARED_PARAMETER, ("default", pa.strin
 #: Parameters as published.
 PUBLISHED_PARAMETERS: Final = pa.list_(pa.struct(_SHARED_PARAMETER))
 
-#: One row per occurrence of a function; a file that does not parse is one row without a name.
+#: One row per occurrence of a function; a file that does not parse is one row without a name. `code` and
+#: `function_id`, and what is used, imported or undefined, are those of the function with its `helpers`: the functions,
+#: classes and constants of its file that it needs. All else is the function's own; `class_name` is that of a static
+#: method's class.
 FUNCTIONS: Final = pa.schema(
     [
         ("occurrence_id", pa.string()),
         ("function_id", pa.string()),
         ("name", pa.string()),
+        ("class_name", pa.string()),
         ("code", pa.string()),
+        ("helpers", _TEXTS),
         ("parameters", PARAMETERS),
         ("docstring", pa.string()),
         ("seeds", _TEXTS),

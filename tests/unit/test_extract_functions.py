@@ -1,22 +1,30 @@
 """What is read from a function without running it: its identity, its features, and what it lacks on its own."""
 
 import ast
+import sys
 import textwrap
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from case2code.extract_functions import canonical_form, extract
-from case2code.records import FUNCTIONS
+from case2code.extract_functions import extract, extract_repository
+from case2code.extraction.reading import Reading
+from case2code.recipe import load_recipe
+from case2code.records import FILES, FUNCTIONS
+from case2code.sandbox import IMPORTABLE
+
+
+def newer_than(*version: int) -> pytest.MarkDecorator:
+    return pytest.mark.skipif(sys.version_info >= version, reason="this interpreter reads it")
 
 
 def rows(content: str, url: str = "https://example.org/r") -> list[dict[str, Any]]:
     file = dict.fromkeys(("committed_at", "drop_rule", "drop_reason"))
     file |= {"source": "git", "repository": "r", "revision": "v1", "path": "a.py", "license": "MIT"}
-    found = list(extract(file | {"content": content, "url": url}))
+    found = extract(file | {"content": content, "url": url})
     pa.Table.from_pylist(found, schema=FUNCTIONS)  # whatever was mined can be stored
     return found
 
@@ -105,12 +113,18 @@ def test_a_comment_never_changes_the_identity(body: str, comment: str):
     assert only(f"def f(x):  # {comment}\n    return {body}\n")["function_id"] == plain["function_id"]
 
 
+class Return(ast.Return):
+    """As a newer Python may have it: 3.12 gave functions their `type_params`."""
+
+    _fields = (*ast.Return._fields, "added_list", "added_value")
+    added_list: ClassVar[list[ast.AST]] = []
+    added_value = None
+
+
 def test_identity_is_the_same_where_a_newer_python_adds_an_empty_field():
-    """As 3.12 did with `type_params`."""
     older, newer = ast.parse(PLAIN).body[0], ast.parse(PLAIN).body[0]
-    newer._fields = (*newer._fields, "added_list", "added_value")
-    newer.added_list, newer.added_value = [], None
-    assert canonical_form(newer) == canonical_form(older)
+    newer.body[-1] = Return(newer.body[-1].value)
+    assert Reading(newer).canonical == Reading(older).canonical
 
 
 def test_two_occurrences_of_one_function_share_its_identity_only():
@@ -158,10 +172,17 @@ def test_the_url_shows_the_lines_where_the_site_can(url: str, expected: str):
     assert row["url"] == expected
 
 
-def test_only_functions_at_the_top_are_extracted():
+def test_functions_and_static_methods_at_the_top_are_extracted():
     content = """
     class C:
         def method(self): return 1
+        @classmethod
+        def of_class(cls): return 1
+        @staticmethod
+        def static(x): return x
+        class Inner:
+            @staticmethod
+            def deeper(x): return x
     if True:
         def conditional(): return 1
     def f(x):
@@ -169,7 +190,8 @@ def test_only_functions_at_the_top_are_extracted():
         return inner()
     g = lambda x: x
     """
-    assert only(content)["name"] == "f"
+    found = rows(textwrap.dedent(content))
+    assert [(row["class_name"], row["name"]) for row in found] == [("C", "static"), (None, "f")]
 
 
 # Features
@@ -183,7 +205,7 @@ def test_only_functions_at_the_top_are_extracted():
         ("def f(x): return helper(x) + LIMIT", ["LIMIT", "helper"]),
         ("def f(x=LIMIT): return x", ["LIMIT"]),
         ("def f(x, *, k=LIMIT): return x", ["LIMIT"]),
-        ("def f(x: Text) -> Texts: return x", ["Text", "Texts"]),
+        ("def f(x: Text) -> Texts: return x", []),
         ("@cached\ndef f(x): return x", ["cached"]),
         ("def f(x):\n    def g(): return helper\n    return g", ["helper"]),
         ("def f(x):\n    class C:\n        a = helper\n    return C", ["helper"]),
@@ -296,25 +318,39 @@ def test_sizes_leave_the_docstring_out():
     assert row["cyclomatic_complexity"] == 7
 
 
+def test_a_static_method_has_the_calls_of_its_class():
+    content = """
+    class A:
+        @staticmethod
+        def f(x): return x
+    class B:
+        @staticmethod
+        def f(x): return x, 0
+    def f(x): return x, 1
+    A.f(1); B.f(2); f(3); other.f(4)
+    """
+    empty = dict.fromkeys(FILES.names) | {"repository": "r", "url": ""}
+    here = empty | {"path": "a.py", "content": textwrap.dedent(content)}
+    elsewhere = empty | {"path": "b.py", "content": "from a import A\nA.f(5); B.f(6)\n"}
+    found = {row["class_name"]: row["seeds"] for row in extract_repository([here, elsewhere])}
+    assert found == {"A": ["{'x': 1}", "{'x': 5}"], "B": ["{'x': 2}"], None: ["{'x': 3}"]}
+
+
 # Files that are not as they should be
 
 
 def test_a_dropped_file_has_no_functions():
-    assert list(extract({"content": None, "drop_rule": "not_utf8"})) == []
+    assert extract({"content": None, "drop_rule": "not_utf8"}) == []
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
         ("def f(:\n", "SyntaxError: invalid syntax, line 1"),
-        ("x = 1\nprint 'python 2'\n", "SyntaxError: Missing parentheses in call to 'print'"),
         ("def f(x):\n\treturn x\n        y\n", "TabError"),
         ("def f(x):\nreturn x\n", "IndentationError: expected an indented block"),
         ("def f(x):\n    return '\0'\n", "null bytes"),
         ("\ufeffdef f(x): return x\n", "U+FEFF"),
-        (f"x = {'(' * 5_000}1{')' * 5_000}", "too many nested parentheses"),
-        (f"x = {'-' * 5_000}1", "RecursionError"),
-        ("x = " + "+".join("x" * 5_000), "RecursionError"),
         ("def f(x):\n    return 1" + "0" * 5_000, "Exceeds the limit"),
     ],
 )
@@ -325,18 +361,102 @@ def test_a_file_that_does_not_parse_is_one_row_with_the_reason(content: str, rea
 
 
 @pytest.mark.parametrize(
-    ("body", "reason"),
+    ("content", "rule"),
     [
-        ("nonlocal y", "no binding for nonlocal 'y' found"),
-        ("return " + "+".join("x" * 900), "recursion"),
-        ("return 0x" + "f" * 5_000, "Exceeds the limit"),
+        ("print 'a'", "python2"),
+        ("for x in y: print x,", "python2"),
+        ("exec code in scope", "python2"),
+        ("try:\n    pass\nexcept (A, B), e:\n    pass", "python2"),
+        ("raise ValueError, 'no'", "python2"),
+        ("x = 1 <> 2", "python2"),
+        ("x = `1`", "python2"),
+        ("x = ur'a'", "python2"),
+        ("x = 0777", "python2"),
+        ("x = 0xFFL", "python2"),
+        ("def f(a, (b, c)):\n    return a", "python2"),
+        pytest.param("type X = int", "newer_syntax", marks=newer_than(3, 12)),
+        pytest.param("type X[T] = list[T]", "newer_syntax", marks=newer_than(3, 12)),
+        pytest.param("async def f[T](x: T): return x", "newer_syntax", marks=newer_than(3, 12)),
+        pytest.param("class C[T]:\n    pass", "newer_syntax", marks=newer_than(3, 12)),
+        pytest.param("x = f'{\"\\\\n\".join(y)}'", "newer_syntax", marks=newer_than(3, 12)),
+        pytest.param("x = t'{y}'", "newer_syntax", marks=newer_than(3, 14)),
+        pytest.param(
+            "try:\n    pass\nexcept TypeError, ValueError:\n    pass", "newer_syntax", marks=newer_than(3, 14)
+        ),
+        (f"x = {'(' * 5_000}1{')' * 5_000}", "too_deep"),
+        (f"x = {'-' * 5_000}1", "too_deep"),
+        ("x = " + "+".join("x" * 5_000), "too_deep"),
+        ("".join(" " * depth + "if x:\n" for depth in range(200)) + " " * 200 + "x", "too_deep"),
+        ("x" + "()" * 5_000, "too_deep"),
+        ("raise ValueError('no'", "does_not_parse"),
+        ("print('a'", "does_not_parse"),
+        ("x = f'{y'", "does_not_parse"),
     ],
 )
-def test_a_function_without_features_is_dropped_and_the_rest_of_its_file_is_not(body: str, reason: str):
+def test_a_file_in_another_python_and_one_too_deep_to_read_have_rules_of_their_own(content: str, rule: str):
+    assert drop(content + "\n")[0] == rule
+
+
+@pytest.mark.parametrize(
+    ("body", "rule", "reason"),
+    [
+        ("return 1\n    break", "not_on_its_own", "f: SyntaxError: 'break' outside loop, line 3"),
+        ("return await x", "not_on_its_own", "f: SyntaxError: 'await' outside async function, line 2"),
+        ("return " + "+".join("x" * 2_000), "too_deep", "f: RecursionError: maximum recursion depth exceeded"),
+    ],
+)
+def test_a_function_that_cannot_be_compiled_is_dropped_and_the_rest_of_its_file_is_not(
+    body: str, rule: str, reason: str
+):
     bad, good = rows(f"def f(x):\n    {body}\n\ndef g(x):\n    return x\n")
-    assert (bad["drop_rule"], bad["drop_reason"].startswith("f: ")) == ("not_on_its_own", True)
-    assert reason in bad["drop_reason"]
-    assert good["name"] == "g"
+    assert (bad["drop_rule"], bad["drop_reason"][: len(reason)]) == (rule, reason)
+    assert (bad["function_id"], good["name"]) == (None, "g")
+
+
+@pytest.mark.parametrize(
+    "helpers",
+    [
+        [f"def h{n}(x): return h{n + 1}(x)" for n in range(30)] + ["def h30(x): return x"],
+        ["def h0(x):\n" + "    x += 1\n" * 400 + "    return x"],
+        ["h0 = [\n" + "    1,\n" * 400 + "]"],
+    ],
+)
+def test_a_function_that_needs_too_much_is_dropped(helpers: list[str]):
+    *_, needy = rows("\n".join([*helpers, "def f(x): return h0(x)"]))
+    assert (needy["drop_rule"], needy["drop_reason"]) == ("entangled", "f needs more than 24 definitions or 300 lines")
+
+
+def test_functions_that_need_each_other_have_one_code_but_two_identities():
+    first, second = rows("def f(x): return g(x)\n\n\ndef g(x): return f(x)\n")
+    assert first["code"] == second["code"]
+    assert first["function_id"] != second["function_id"]
+
+
+def test_what_helpers_use_counts_and_sizes_are_the_functions_own():
+    content = """
+    import math
+    def helper(x):
+        import re
+        print(x.attribute)
+        if x: return math.pi
+    def f(x):
+        return helper(x)
+    """
+    _, row = rows(textwrap.dedent(content))
+    assert (row["name"], row["helpers"]) == ("f", ("helper",))
+    assert (row["builtins_used"], row["imports"]) == (["print"], ["math", "re"])
+    assert row["attributes"] == ["attribute", "pi"]
+    assert (row["loc"], row["statements"], row["cyclomatic_complexity"]) == (2, 1, 1)
+
+
+def test_the_default_recipe_allows_what_the_sandbox_can_import():
+    (allowed,) = [part.settings["allowed"] for part in load_recipe("default").rules if part.name == "no_imports"]
+    assert sorted(allowed) == sorted({*IMPORTABLE, "collections.abc"})
+
+
+def test_an_int_too_long_for_decimals_has_an_identity():
+    first, second = only(f"def f(x): return 0x1{'f' * 5_000}"), only(f"def f(x): return 0x2{'f' * 5_000}")
+    assert first["function_id"] != second["function_id"]
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])

@@ -179,7 +179,7 @@ def test_an_unreadable_repository_is_recorded_and_the_others_are_not_lost(reposi
 def test_the_report_names_what_was_dropped_and_why(day: Day, store: Store):
     done = run_day(day, store)
     rules = {(row["stage"], row["rule"]): row["example"] for row in done.report["drops"]}
-    assert rules["functions", "does_not_parse"].startswith("SyntaxError: Missing parentheses in call to 'print'")
+    assert rules["functions", "python2"].startswith("SyntaxError: Missing parentheses in call to 'print'")
     assert "same code as file://" in rules["kept", "duplicate"]
     funnel = {row["stage"]: row["rows"] for row in done.report["funnel"]}
     assert (funnel["repositories"], funnel["functions"], funnel["kept"], funnel["samples"]) == (2, 5, 4, 4)

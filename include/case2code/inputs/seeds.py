@@ -3,7 +3,7 @@
 They are found in the text, so one in a docstring, a comment or a test counts like one in the code, and nothing is run.
 A call belongs to a function by its name: `f(1)` in the file that defines `f` once at its top level; in another file of
 the repository, where no other file defines an `f`, only if that file imports `f` by this name or calls it as
-`module.f(1)` by the name of its file.
+`module.f(1)` by the name of its file. To a static method of `C` belongs `C.f(1)` alone.
 """
 
 import ast
@@ -34,11 +34,11 @@ _TOKEN: Final = re.compile(
 def add_seeds(rows: Sequence[dict[str, Any]], texts: Mapping[str, str]) -> None:
     """Fill `seeds` of the functions of one repository, whose files are `texts` by path."""
     named = [row for row in rows if row["name"]]
-    here = Counter((row["path"], row["name"]) for row in named)
-    anywhere = Counter(row["name"] for row in named)
+    here = Counter((row["path"], row["class_name"], row["name"]) for row in named)
+    anywhere = Counter((row["class_name"], row["name"]) for row in named)
     by_name: dict[str, list[dict[str, Any]]] = {}
     for row in named:
-        if here[row["path"], row["name"]] == 1 and row["parameters"]:
+        if here[row["path"], row["class_name"], row["name"]] == 1 and row["parameters"]:
             by_name.setdefault(row["name"], []).append(row)
     found: dict[int, dict[str, None]] = {}
     calls = {path: list(_calls(text, by_name)) for path, text in texts.items()}
@@ -49,12 +49,14 @@ def add_seeds(rows: Sequence[dict[str, Any]], texts: Mapping[str, str]) -> None:
                 for row in by_name[name]:
                     if (row["path"] != path) is not is_elsewhere or len(found.get(id(row), ())) >= MAX_SEEDS:
                         continue
-                    if module is not None and module != PurePosixPath(row["path"]).stem:
+                    owner = row["class_name"]
+                    if (owner or module) and module != (owner or PurePosixPath(row["path"]).stem):
                         continue
                     if is_elsewhere:
                         if imported is None:
                             imported = set(_imported(text))
-                        if anywhere[name] > 1 or (module is None and name not in imported):
+                        to_import = owner or (name if module is None else None)
+                        if anywhere[owner, name] > 1 or (to_import and to_import not in imported):
                             continue
                     seed = _seed(text, start, name, row["parameters"])
                     if seed is not None:

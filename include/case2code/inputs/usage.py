@@ -86,6 +86,7 @@ class Usage:
     def __init__(self, function: ast.FunctionDef | ast.AsyncFunctionDef, helpers: Iterable[ast.stmt] = ()) -> None:
         self._functions: dict[str, list[Place]] = {}
         self.names: dict[str, Place] = {}
+        self.places: dict[str, Place] = {}  # helpers see none of them
         for helper in helpers:
             if isinstance(helper, ast.FunctionDef) and helper is not function:
                 with suppress(RecursionError):

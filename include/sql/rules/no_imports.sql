@@ -1,4 +1,4 @@
--- Imports inside the function stay within a list of harmless, deterministic modules.
+-- What the code imports, at its top or inside a function, stays within a list of modules.
 SELECT
     occurrence_id,
     'imports ' || array_to_string(list_filter(imports, lambda m: NOT list_contains($allowed, m)), ', ') AS reason
