@@ -1,7 +1,8 @@
 """Airflow connections as the clients that the domain takes.
 
-Secrets are connections (`aws_default`, `openai_default`); where the data goes is the deployment's environment:
-`CASE2CODE_STORE=s3://bucket/prefix`, `CASE2CODE_SHARDS` (how many tasks a stage fans out to, default 8).
+Secrets are connections (`aws_default`, `openai_default`, `github_default`); where the data goes is the deployment's
+environment: `CASE2CODE_STORE=s3://bucket/prefix`, `CASE2CODE_SHARDS` (how many tasks a stage fans out to, default 8),
+`CASE2CODE_CACHE` (a folder of the worker that lasts from night to night, default none).
 """
 
 import os
@@ -14,6 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from case2code.sources import Deployment
     from case2code.store import Store
 
 
@@ -49,6 +51,26 @@ def open_store() -> "Store":
         token=frozen.token if frozen else None,
     )
     return Store(client, address.netloc, address.path, access)
+
+
+def deployment(store: "Store") -> "Deployment":
+    """What sources get from here: passwords of connections, the keys of the store, and the worker's cache folder."""
+    from pathlib import Path
+
+    from case2code.sources import Deployment
+
+    cache = os.environ.get("CASE2CODE_CACHE")
+    return Deployment(_password, store.access, Path(cache) if cache else None)
+
+
+def _password(connection: str) -> str | None:
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        return Connection.get(connection).password
+    except AirflowNotFoundException:
+        return None
 
 
 def openai_client() -> Any:

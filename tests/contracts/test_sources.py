@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 from builders.git_repository import LICENSED, GitRepository
 from case2code import parts
 from case2code.errors import OutageError, RepositoryError
-from case2code.sources import Revision, SourceFile, git, pypi
+from case2code.sources import BARE, Revision, SourceFile, git, pypi
 from case2code_embedded.children import free_port
 from stand_ins import package_index
 from stand_ins.package_index import PackageIndex, sdist
@@ -114,12 +114,12 @@ def world(request: pytest.FixtureRequest, tmp_path: Path, index: PackageIndex) -
 
 
 def revision(world: World, as_of: datetime) -> Revision:
-    found: Revision = world.source.revision(world.repository, as_of, world.settings())
+    found: Revision = world.source.revision(world.repository, as_of, world.settings(), BARE)
     return found
 
 
 def checkout(world: World, found: Revision, max_bytes: int = MANY) -> list[SourceFile]:
-    return list(world.source.checkout(found, world.settings(), max_bytes))
+    return list(world.source.checkout(found, world.settings(), BARE, max_bytes))
 
 
 def refusal(world: World, call: Any) -> str:
@@ -163,13 +163,13 @@ def test_before_the_first_revision_there_is_none(world: World):
 def test_what_is_not_there_is_not_found(world: World):
     world.release(march(1), {"a.py": "x = 1\n"})
     repository, settings = world.missing()
-    assert refusal(world, lambda: world.source.revision(repository, march(2), settings)) == "not_found"
+    assert refusal(world, lambda: world.source.revision(repository, march(2), settings, BARE)) == "not_found"
 
 
 def test_an_address_that_does_not_answer_is_an_outage(world: World):
     repository, settings = world.unreachable()
     with pytest.raises(OutageError, match=r"127\.0\.0\.1"):
-        world.source.revision(repository, march(2), settings)
+        world.source.revision(repository, march(2), settings, BARE)
 
 
 def test_the_files_are_those_of_the_revision_sorted_with_licence_and_url(world: World):
@@ -204,8 +204,8 @@ def test_an_unknown_setting_is_refused(world: World):
 
 def test_repositories_are_listed_once_and_sorted():
     urls = ("file:///b", "file:///a", "file:///b")
-    assert git.repositories(git.Settings(urls=urls)) == ["file:///a", "file:///b"]
-    assert pypi.repositories(pypi.Settings(projects=("More_Itertools", "boltons", "more.itertools"))) == [
+    assert git.repositories(MARCH, git.Settings(urls=urls), BARE) == ["file:///a", "file:///b"]
+    assert pypi.repositories(MARCH, pypi.Settings(projects=("More_Itertools", "boltons", "more.itertools")), BARE) == [
         "pypi:boltons",
         "pypi:more-itertools",
     ]
@@ -261,7 +261,7 @@ def test_git_runs_no_command_of_a_url(url: str, tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     settings = git.Settings.model_construct(urls=(url,))  # as if the settings had let it through
     with pytest.raises((RepositoryError, OutageError)):
-        git.revision(url, march(1), settings)
+        git.revision(url, march(1), settings, BARE)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -314,7 +314,7 @@ def test_git_says_that_an_empty_repository_is_none(made: GitWorld):
 def test_git_says_that_a_folder_without_a_repository_is_not_found(tmp_path: Path):
     url = tmp_path.as_uri()
     with pytest.raises(RepositoryError) as caught:
-        git.revision(url, march(1), git.Settings(urls=(url,)))
+        git.revision(url, march(1), git.Settings(urls=(url,)), BARE)
     assert caught.value.rule == "not_found"
 
 
@@ -490,7 +490,7 @@ def test_pypi_itself_speaks_this_api():
     except requests.RequestException as error:
         pytest.skip(f"pypi.org cannot be reached: {type(error).__name__}")
     settings = pypi.Settings(projects=("toolz",))
-    found = pypi.revision("pypi:toolz", datetime(2022, 12, 31, tzinfo=UTC), settings)
+    found = pypi.revision("pypi:toolz", datetime(2022, 12, 31, tzinfo=UTC), settings, BARE)
     assert found.revision == "0.12.0"
-    files = {file.path: file for file in pypi.checkout(found, settings, 10 * MANY)}
+    files = {file.path: file for file in pypi.checkout(found, settings, BARE, 10 * MANY)}
     assert files["toolz/itertoolz.py"].license == "BSD-3-Clause"

@@ -22,7 +22,7 @@ from urllib3.util import Retry
 from case2code import licenses
 from case2code.archives import read_archive
 from case2code.errors import OutageError, RepositoryError
-from case2code.sources import Revision, SourceFile
+from case2code.sources import Deployment, Revision, SourceFile
 
 _ARCHIVES: Final = (".tar.gz", ".tgz", ".tar.bz2", ".zip")
 _TIMEOUT_SECONDS: Final = 30
@@ -37,7 +37,7 @@ class Settings(BaseModel):
     index: str = Field("https://pypi.org", pattern=r"^https?://", description="serves /pypi/NAME/json")
 
 
-def repositories(settings: Settings) -> list[str]:
+def repositories(as_of: datetime, settings: Settings, deployment: Deployment) -> list[str]:
     return sorted({f"pypi:{canonicalize_name(name)}" for name in settings.projects})
 
 
@@ -54,7 +54,7 @@ def _candidate(page: str, version: str, file: dict[str, Any]) -> _Candidate:
     return _Candidate(Version(version), datetime.fromisoformat(file["upload_time_iso_8601"]), location)
 
 
-def revision(repository: str, as_of: datetime, settings: Settings) -> Revision:
+def revision(repository: str, as_of: datetime, settings: Settings, deployment: Deployment) -> Revision:
     """Newest release with a source distribution uploaded at or before `as_of`."""
     project = repository.removeprefix("pypi:")
     page = f"{settings.index}/pypi/{project}/json"
@@ -80,10 +80,10 @@ def revision(repository: str, as_of: datetime, settings: Settings) -> Revision:
     return Revision("pypi", repository, str(newest.version), newest.uploaded_at, newest.location)
 
 
-def checkout(revision: Revision, settings: Settings, max_bytes: int) -> Iterator[SourceFile]:
+def checkout(revision: Revision, settings: Settings, deployment: Deployment, max_bytes: int) -> Iterator[SourceFile]:
     """Python files of the release, with the licence from its `PKG-INFO`."""
     filename, content = revision.location["filename"], _download(revision, max_bytes)
-    metadata, license_file = email.message_from_string(""), None
+    metadata, license_files = email.message_from_string(""), []
     files: dict[str, bytes] = {}  # of two members with one name the last one counts, as where it is unpacked
     for path, data in read_archive(filename, content, max_bytes, _is_wanted):
         inside = path.partition("/")[2]
@@ -91,9 +91,9 @@ def checkout(revision: Revision, settings: Settings, max_bytes: int) -> Iterator
             metadata = email.message_from_bytes(data)
         elif inside.endswith(".py"):
             files[inside] = data
-        elif license_file is None:
-            license_file = data.decode("utf-8", "replace")
-    license = licenses.from_metadata(metadata, license_file)
+        else:
+            license_files.append(data.decode("utf-8", "replace"))
+    license = licenses.from_metadata(metadata, license_files)
     page = f"{settings.index}/project/{revision.repository.removeprefix('pypi:')}/{revision.revision}/"
     for path, data in sorted(files.items()):
         yield SourceFile(path, data, license, page)
@@ -101,11 +101,7 @@ def checkout(revision: Revision, settings: Settings, max_bytes: int) -> Iterator
 
 def _is_wanted(path: str) -> bool:
     inside = path.partition("/")[2]
-    return inside == "PKG-INFO" or inside.endswith(".py") or ("/" not in inside and _is_license(inside))
-
-
-def _is_license(name: str) -> bool:
-    return name.upper().startswith(("LICENSE", "LICENCE", "COPYING"))
+    return inside == "PKG-INFO" or inside.endswith(".py") or licenses.FILE_NAMES.fullmatch(inside) is not None
 
 
 def _is_version(text: str) -> bool:
