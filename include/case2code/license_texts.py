@@ -23,7 +23,7 @@ _NOTICE: Final = re.compile(
 _TITLE: Final = re.compile(
     r"(the )?([\w.+-]+ ){0,6}licen[sc]e( \(.{1,30}\))?( agreement)?([ ,]+(v|version )?\d[\d.]*)?( \(.{1,30}\))?:?"
 )
-_MARK: Final = re.compile(r"^\W*((\d{1,2}|[a-z])[.)] +)?|\((\d{1,2}|[a-z]|i{1,3}|iv)\)")
+_MARK: Final = re.compile(r"^[^\w(]*((\d{1,2}|[a-z])[.)] +)?|\((\d{1,2}|[a-z]|i{1,3}|iv)\)")
 _WORD: Final = re.compile(r"[a-z0-9]+")
 
 # What the templates of SPDX leave open, on words alone. Each is bounded, so that a hostile text costs no more.
