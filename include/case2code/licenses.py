@@ -6,7 +6,8 @@ variant: the licence file tells which. What stays unclear is None, and the licen
 """
 
 import re
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from email.message import Message
 from typing import Final
 
@@ -55,13 +56,40 @@ def from_metadata(metadata: Message, license_files: Sequence[str] = ()) -> str |
     if free in ("BSD", "BSD License"):
         return _bsd(license_files)
     stated = canonical(free) or license_texts.identify(free or "")
-    return stated if stated or found else from_files(license_files)
+    return stated if stated or found else from_texts(license_files)
 
 
-def from_files(texts: Sequence[str]) -> str | None:
+def from_texts(texts: Sequence[str]) -> str | None:
     """The licence that all licence files are; None where one is unknown, or two differ: is it their choice or yours?"""
     found = {license_texts.identify(text) for text in texts}
     return found.pop() if len(found) == 1 else None
+
+
+def is_metadata(path: str) -> bool:
+    """Whether `from_files` wants the file: it is in the root of a repository, and states or is its licence."""
+    return path == "pyproject.toml" or FILE_NAMES.fullmatch(path) is not None
+
+
+def from_files(files: Mapping[str, bytes]) -> str | None:
+    """SPDX expression of a repository, by its `pyproject.toml` and licence files."""
+    texts = {path: content.decode("utf-8", "replace") for path, content in files.items()}
+    pyproject = texts.pop("pyproject.toml", "")
+    metadata = Message()
+    try:
+        project = tomllib.loads(pyproject).get("project")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        project = None
+    if not isinstance(project, dict):  # anyone may write anything into it
+        project = {}
+    stated = project.get("license")
+    if isinstance(stated, str):
+        metadata["License-Expression"] = " ".join(stated.split())
+    elif isinstance(stated, dict) and isinstance(stated.get("text"), str):
+        metadata["License"] = stated["text"].splitlines()[0] if stated["text"] else ""
+    classifiers = project.get("classifiers")
+    for classifier in classifiers if isinstance(classifiers, list) else []:
+        metadata["Classifier"] = str(classifier)
+    return from_metadata(metadata, list(texts.values()))
 
 
 def _first(metadata: Message, name: str) -> str | None:

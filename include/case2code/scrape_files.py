@@ -95,9 +95,9 @@ def _row(revision: Revision, file: SourceFile, max_file_kb: int) -> dict[str, An
     rule, reason, content = _read(file, max_file_kb)
     return {
         "source": revision.source,
-        "repository": revision.repository,
-        "revision": revision.revision,
-        "committed_at": revision.committed_at,
+        "repository": file.repository or revision.repository,
+        "revision": file.revision or revision.revision,
+        "committed_at": file.committed_at or revision.committed_at,
         "path": file.path,
         "license": file.license,
         "url": file.url,
@@ -112,6 +112,8 @@ def _read(file: SourceFile, max_file_kb: int) -> tuple[str | None, str | None, s
     for rule, pattern in _PATH_RULES:
         if pattern.search(file.path):
             return rule, f"the path {file.path[:200]!r} says so", None
+    if file.drop_rule:
+        return file.drop_rule, file.drop_reason, None
     if len(file.content) > max_file_kb * 1_000:
         return "file_too_large", f"{len(file.content):,} bytes, the limit is {max_file_kb:,} kB", None
     try:

@@ -128,10 +128,10 @@ def test_metadata_that_restrict_are_not_overruled_by_the_file():
 
 
 def test_two_licence_files_are_one_licence_only_where_they_agree():
-    assert licenses.from_files([MIT, MIT.replace("Ada Lovelace", "Alan Turing")]) == "MIT"
-    assert licenses.from_files([MIT, spdx_text("Apache-2.0")]) is None
-    assert licenses.from_files([MIT, "Ask first."]) is None
-    assert licenses.from_files([]) is None
+    assert licenses.from_texts([MIT, MIT.replace("Ada Lovelace", "Alan Turing")]) == "MIT"
+    assert licenses.from_texts([MIT, spdx_text("Apache-2.0")]) is None
+    assert licenses.from_texts([MIT, "Ask first."]) is None
+    assert licenses.from_texts([]) is None
 
 
 def spdx_text(name: str) -> str:

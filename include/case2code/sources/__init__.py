@@ -50,9 +50,18 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file as it was found: `path` is relative to the repository's root, `url` shows it to a reader."""
+    """One file as it was found: `path` is relative to the repository's root, `url` shows it to a reader.
+
+    What a source could not take is there with `drop_rule` and `drop_reason`, and without content. In a corpus of many
+    repositories a file has its own `repository`, `revision` and `committed_at`; None is the revision's.
+    """
 
     path: str
     content: bytes
     license: str | None
     url: str
+    repository: str | None = None
+    revision: str | None = None
+    committed_at: datetime | None = None
+    drop_rule: str | None = None
+    drop_reason: str | None = None

@@ -7,13 +7,11 @@ can name no command (`ext::` and the like are refused).
 """
 
 import base64
-import email
 import fcntl
 import re
 import shutil
 import subprocess
 import tempfile
-import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -109,7 +107,7 @@ def read_commit(
                 "archive_bomb", f"{revision.repository} has more than {budget:,} bytes of Python files"
             )
         metadata = {path: blob for path, blob in files.items() if not path.endswith(".py")}
-        license = _license(dict(zip(metadata, git.contents(metadata.values()), strict=True)))
+        license = licenses.from_files(dict(zip(metadata, git.contents(metadata.values()), strict=True)))
         wanted = {path: blob for path, blob in sorted(files.items()) if path.endswith(".py")}
         for path, content in zip(wanted, git.contents(wanted.values()), strict=True):
             shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
@@ -125,7 +123,7 @@ def _fetched(folder: Path, revision: Revision, token: str | None) -> "tuple[_Rep
     for line in listing.split("\0"):
         described, _, path = line.partition("\t")
         # Links (mode 120000) and submodules are no files of this repository.
-        if described.startswith("100") and (path.endswith(".py") or _is_metadata(path)):
+        if described.startswith("100") and (path.endswith(".py") or licenses.is_metadata(path)):
             files[path] = described.split()[2]
     objects = git.run("rev-list", "--objects", "--missing=print", "-1", revision.revision).decode("utf-8", "replace")
     missing = {line[1:] for line in objects.splitlines() if line.startswith("?")}
@@ -134,32 +132,6 @@ def _fetched(folder: Path, revision: Revision, token: str | None) -> "tuple[_Rep
         options = ("--filter=blob:none", "--no-write-fetch-head", *_FETCH, "--stdin", "origin")
         git.run("-c", "fetch.negotiationAlgorithm=noop", "fetch", *options, stdin="\n".join(wanted).encode())
     return git, files
-
-
-def _is_metadata(path: str) -> bool:
-    return path == "pyproject.toml" or licenses.FILE_NAMES.fullmatch(path) is not None
-
-
-def _license(files: dict[str, bytes]) -> str | None:
-    """SPDX expression by the contents of `pyproject.toml` and the licence files."""
-    texts = {path: content.decode("utf-8", "replace") for path, content in files.items()}
-    pyproject = texts.pop("pyproject.toml", "")
-    metadata = email.message_from_string("")
-    try:
-        project = tomllib.loads(pyproject).get("project")
-    except (tomllib.TOMLDecodeError, RecursionError):
-        project = None
-    if not isinstance(project, dict):  # anyone may write anything into it
-        project = {}
-    stated = project.get("license")
-    if isinstance(stated, str):
-        metadata["License-Expression"] = stated.replace("\n", " ")
-    elif isinstance(stated, dict) and isinstance(stated.get("text"), str):
-        metadata["License"] = stated["text"].splitlines()[0] if stated["text"] else ""
-    classifiers = project.get("classifiers")
-    for classifier in classifiers if isinstance(classifiers, list) else []:
-        metadata["Classifier"] = str(classifier)
-    return licenses.from_metadata(metadata, list(texts.values()))
 
 
 def _url(revision: Revision, path: str) -> str:
