@@ -4,8 +4,10 @@ The git repositories, folders and corpora are real ones on disk; the index and t
 GitHub that speak their APIs. `test_github.py`, `test_parquet.py` and `test_local.py` have the rest.
 """
 
+import hashlib
 import io
 import os
+import shutil
 import tarfile
 import tempfile
 import types
@@ -22,7 +24,7 @@ from builders import corpus
 from builders.corpus import STACK_COLUMNS
 from builders.git_repository import LICENSED, GitRepository
 from case2code import parts
-from case2code.errors import OutageError, RepositoryError
+from case2code.errors import ConfigurationError, OutageError, RepositoryError
 from case2code.sources import BARE, Revision, SourceFile, git, github, local, parquet, pypi
 from case2code_embedded.children import free_port
 from stand_ins import code_host, package_index
@@ -460,7 +462,74 @@ def test_git_finds_the_licence_in_whatever_pyproject_there_is(
     assert file.license == license
 
 
+def read_through(cache: Path | None, world: GithubWorld, found: Revision) -> int:
+    """Reads the commit; returns how many bytes that took."""
+    before = world.host.sent_bytes
+    assert len(list(git.read_commit(found, cache, MANY))) == 41
+    return world.host.sent_bytes - before
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Iterator[GithubWorld]:
+    with code_host.serve(tmp_path / "host") as host:
+        world = GithubWorld(host)
+        noise = {f"p{number}.py": "#" + os.urandom(1_000).hex() for number in range(40)}
+        world.made.commit(march(1), {"data.bin": os.urandom(300_000), "a.py": "x = 1\n", **noise})
+        for day in range(2, 9):
+            world.made.commit(march(day), {"a.py": f"x = {day}\n"})
+        yield world
+
+
+def test_a_look_up_fetches_one_commit(hosted: GithubWorld):
+    git.find_commit(hosted.repository, march(9))
+    assert len(hosted.host.requests) == 3
+    assert hosted.host.sent_bytes < 2_000
+
+
+def test_a_look_up_into_the_past_fetches_commits_only(hosted: GithubWorld):
+    assert git.find_commit(hosted.repository, march(3)).committed_at == march(3)
+    assert hosted.host.sent_bytes < 10_000
+
+
+def test_a_changed_repository_fetches_what_changed_where_there_is_a_cache(hosted: GithubWorld, tmp_path: Path):
+    old, new = (git.find_commit(hosted.repository, march(day)) for day in (3, 9))
+    assert 40_000 < read_through(None, hosted, new) < 200_000, "the Python files, and no other"
+    assert 40_000 < read_through(tmp_path / "cache", hosted, old) < 200_000
+    assert read_through(tmp_path / "cache", hosted, new) < 8_000
+    assert read_through(tmp_path / "cache", hosted, old) < 8_000, "a backfill too"
+
+
+@pytest.mark.parametrize("name", ["shallow.lock", "HEAD", "objects", "config"])
+def test_a_cache_that_a_killed_process_left_is_made_anew(hosted: GithubWorld, tmp_path: Path, name: str):
+    found = git.find_commit(hosted.repository, march(9))
+    read_through(tmp_path / "cache", hosted, found)
+    (folder,) = (path for path in (tmp_path / "cache" / "git").iterdir() if path.is_dir())
+    if (folder / name).is_dir():
+        shutil.rmtree(folder / name)
+    (folder / name).write_text("half a fi")
+    read_through(tmp_path / "cache", hosted, found)
+
+
 # PyPI
+
+
+def test_pypi_takes_the_top_of_a_list_that_the_recipe_pins(tmp_path: Path):
+    file = tmp_path / "top.json"
+    file.write_text('{"rows": [{"project": "B_b"}, {"project": "a"}, {"project": "c"}]}')
+    top = {"count": 2, "list": file.as_uri(), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+
+    def listed(**changes: Any) -> list[str]:
+        settings = pypi.Settings.model_validate({"projects": ["d"], "top": top | changes})
+        return pypi.repositories(MARCH, settings, BARE)
+
+    assert listed() == ["pypi:a", "pypi:b-b", "pypi:d"]
+    for change, message in [
+        ({"count": 4}, "has 3 projects, the recipe takes 4"),
+        ({"sha256": "0" * 64}, "the recipe names 000"),
+        ({"list": f"{file.as_uri()}x"}, "cannot read the list"),
+    ]:
+        with pytest.raises(ConfigurationError, match=message):
+            listed(**change)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from string import Template
 from typing import Annotated, Any, Final
 
 import duckdb
-from duckdb import ColumnExpression, ConstantExpression, DuckDBPyRelation, FunctionExpression
+from duckdb import ColumnExpression, ConstantExpression, DuckDBPyRelation, Expression, FunctionExpression
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from case2code import database, licenses
@@ -31,17 +31,20 @@ _URL_FIELDS: Final = {"repository", "revision", "path"}
 Address = Annotated[str, StringConstraints(pattern=r"^(s3://|https?://|/)")]
 
 
+Name = Annotated[str, StringConstraints(pattern=r'^[^"\x00]+$')]
+
+
 class Columns(BaseModel):
     """Which column says what; null where none does, then `Constants` may say it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    content: str = "content"
-    path: str | None = None
-    repository: str | None = None
-    revision: str | None = None
-    license: str | None = Field(None, description="an SPDX expression, or a list of licences that all hold")
-    committed_at: str | None = None
+    content: Name = "content"
+    path: Name | None = None
+    repository: Name | None = None
+    revision: Name | None = None
+    license: Name | None = Field(None, description="an SPDX expression, or a list of licences that all hold")
+    committed_at: Name | None = None
 
 
 class Constants(BaseModel):
@@ -62,7 +65,7 @@ class Settings(BaseModel):
     addresses: tuple[Address, ...] = Field(min_length=1, description="with * and ** on S3 and local disks")
     columns: Columns = Columns()
     constants: Constants = Constants()
-    where: dict[str, tuple[str | int | float | bool, ...]] = Field({}, description="column: the values that count")
+    where: dict[Name, tuple[str | int | float | bool, ...]] = Field({}, description="column: the values that count")
     url: str = Field("", description="of a file, with $repository, $revision and $path")
     part_rows: int = Field(20_000, ge=1, le=1_000_000, description="rows of a part of a Parquet file, about")
     connection: str | None = Field(None, description="its password is the bearer token for web addresses")
@@ -193,6 +196,8 @@ def _opened(settings: Settings, deployment: Deployment) -> Iterator[duckdb.DuckD
     bearer = deployment.secret(settings.connection) if settings.connection else None
     access = deployment.access if any(address.startswith("s3:") for address in settings.addresses) else None
     with database.connect_with(access, bearer) as connection:
+        connection.execute("SET parquet_metadata_cache = true")  # each step of a query would read the footer again
+        connection.execute("SET enable_http_metadata_cache = true")
         try:
             yield connection
         except duckdb.HTTPException as error:
@@ -201,15 +206,18 @@ def _opened(settings: Settings, deployment: Deployment) -> Iterator[duckdb.DuckD
                 raise RepositoryError("not_found", _said(error)) from None
             if status in (400, 401, 403):
                 raise ConfigurationError(f"{_said(error)}; check the keys of this deployment") from None
-            raise OutageError(_said(error)) from error
+            # DuckDB does not say of a web server that it refused (it says 0), so that may be it too.
+            raise OutageError(f"{_said(error)}; if that stays, check the address and its connection") from error
         except duckdb.BinderException as error:
             raise ConfigurationError(f"a column that the recipe names is not there: {_said(error)}") from None
-        except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.SerializationException) as error:
-            raise RepositoryError("bad_archive", _said(error)) from None
         except duckdb.IOException as error:
             if "No files found" in str(error) or "No such file" in str(error):
                 raise RepositoryError("not_found", _said(error)) from None
             raise OutageError(_said(error)) from error
+        except duckdb.OutOfMemoryException as error:
+            raise OutageError(_said(error)) from error
+        except duckdb.Error as error:  # whatever the readers say of bytes that are not what they claim
+            raise RepositoryError("bad_archive", _said(error)) from None
 
 
 def _said(error: duckdb.Error) -> str:
@@ -271,8 +279,8 @@ def _rows(
             duckdb.StarExpression(), duckdb.SQLExpression("row_number() OVER () - 1 AS file_row_number")
         )
     for column, values in settings.where.items():
-        found = found.filter(ColumnExpression(column).isin(*map(ConstantExpression, values)))
-    cells = {name: ColumnExpression(column) for name, column in columns.items()}
+        found = found.filter(_column(column).isin(*map(ConstantExpression, values)))
+    cells = {name: _column(column) for name, column in columns.items()}
     if "committed_at" in cells:
         cells["committed_at"] = cells["committed_at"].cast("TIMESTAMPTZ")
         found = found.filter(cells["committed_at"] <= ConstantExpression(until))
@@ -282,3 +290,8 @@ def _rows(
         found = found.filter(FunctionExpression("ends_with", cells["path"], ConstantExpression(".py")))
     cells["row"] = ColumnExpression("file_row_number")
     return found.select(*(cell.alias(name) for name, cell in cells.items()))
+
+
+def _column(name: str) -> Expression:
+    """The column of that very name: DuckDB would read dots and stars in it. `Name` has no quote."""
+    return ColumnExpression(f'"{name}"')
