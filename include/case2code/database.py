@@ -10,19 +10,32 @@ import pyarrow as pa
 
 from case2code import parts
 from case2code.errors import ConfigurationError, OutageError
-from case2code.store import Store
+from case2code.store import Access, Store
 
 
 def connect(store: Store) -> duckdb.DuckDBPyConnection:
     """An in-memory database that reads `s3://` addresses with the store's own credentials."""
+    return connect_with(store.access)
+
+
+def connect_with(access: Access | None, bearer: str | None = None) -> duckdb.DuckDBPyConnection:
+    """An in-memory database that reads `s3://` with these keys if any, and web addresses with a bearer token if any."""
     connection = duckdb.connect()
-    connection.execute(setup(store))
+    connection.execute(_setup(access))
+    if bearer:
+        connection.execute(f"CREATE SECRET web (TYPE http, BEARER_TOKEN {_quoted(bearer)});")
     return connection
 
 
 def setup(store: Store) -> str:
     """What any DuckDB runs once to read the store. It holds the key: never log it."""
-    return f"{_load_httpfs()}\nSET TimeZone = 'UTC';\nSET http_retries = 5;\n{_create_secret(store)}\n"
+    return _setup(store.access)
+
+
+def _setup(access: Access | None) -> str:
+    return (
+        f"{_load_httpfs()}\nSET TimeZone = 'UTC';\nSET http_retries = 5;\n{_create_secret(access) if access else ''}\n"
+    )
 
 
 def _load_httpfs() -> str:
@@ -32,8 +45,7 @@ def _load_httpfs() -> str:
     return f"LOAD {_quoted(str(found[0]))};" if found else "INSTALL httpfs; LOAD httpfs;"
 
 
-def _create_secret(store: Store) -> str:
-    access = store.access
+def _create_secret(access: Access) -> str:
     if not access.key_id:
         return "CREATE SECRET store (TYPE s3, PROVIDER credential_chain);"
     options = {"KEY_ID": access.key_id, "SECRET": access.secret, "SESSION_TOKEN": access.token, "REGION": access.region}

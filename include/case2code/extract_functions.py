@@ -50,7 +50,7 @@ def extract_functions(day: Day, shard: Shard, store: Store) -> dict[str, int]:
     for done, key in enumerate(keys, 1):
         target = functions_key(key)
         if not store.exists(target):
-            rows = extract_repository(store.read_table(key).to_pylist())
+            rows = extract_files(store.read_table(key).to_pylist())
             store.write_table(target, pa.Table.from_pylist(rows, schema=FUNCTIONS))
         functions += store.read_table(target, ["name"]).num_rows
         log.info("Extracted %d of %d repositories, %d functions so far", done, len(keys), functions)
@@ -62,11 +62,17 @@ def functions_key(files_key: str) -> str:
     return f"functions/{FINGERPRINT}/{files_key.removeprefix('files/')}"
 
 
-def extract_repository(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of FUNCTIONS for the rows of FILES of one repository, with the inputs that its files show."""
-    rows = [row for file in files for row in extract(file)]
-    add_seeds(rows, {file["path"]: _lines_ended(file["content"]) for file in files if file["content"] is not None})
-    return rows
+def extract_files(files: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of FUNCTIONS for a table of FILES, with the inputs that the files of the same repository show."""
+    found = []
+    by_repository: dict[str, list[dict[str, Any]]] = {}
+    for file in files:
+        by_repository.setdefault(file["repository"], []).append(file)
+    for mine in by_repository.values():
+        rows = [row for file in mine for row in extract(file)]
+        add_seeds(rows, {file["path"]: _lines_ended(file["content"]) for file in mine if file["content"] is not None})
+        found += rows
+    return found
 
 
 def _lines_ended(content: str) -> str:

@@ -1,10 +1,16 @@
-"""First stage: which repositories the day reads, split into shards."""
+"""First stage: which repositories the day reads, split into shards.
+
+Sources that list (an organisation, a pattern) answer another time with other names, so the first run of a day
+writes down what they said, and every later one reads that.
+"""
 
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from case2code import parts
 from case2code.day import Day
+from case2code.recipe import Part
+from case2code.sources import BARE, Deployment
 from case2code.store import Store
 
 
@@ -30,14 +36,16 @@ class Shard:
         return cls(content["prefix"], content["number"], content["count"], members)
 
 
-def plan_day(day: Day, store: Store, shards: int) -> list[Shard]:
+def plan_day(day: Day, store: Store, shards: int, deployment: Deployment = BARE) -> list[Shard]:
     """Write the frozen recipe; return at most `shards` shares of (source part of the recipe, repository)."""
     day.write(store)
-    members = [
-        (str(position), repository)
-        for position, part in enumerate(day.recipe.sources)
-        for repository in _repositories(part.name, part.settings)
-    ]
+    key = f"{day.prefix}/repositories.json"
+    try:
+        listed = store.read_json(key)
+    except KeyError:
+        listed = [_repositories(part, day, deployment) for part in day.recipe.sources]
+        store.write_json(key, listed)
+    members = [(str(position), repository) for position, names in enumerate(listed) for repository in names]
     return split(day.prefix, members, shards)
 
 
@@ -47,7 +55,7 @@ def split(prefix: str, members: list[tuple[str, str]], shards: int) -> list[Shar
     return [Shard(prefix, number, count, tuple(members[number::count])) for number in range(count)]
 
 
-def _repositories(source: str, settings: dict[str, Any]) -> list[str]:
-    module = parts.module("sources", source)
-    names: list[str] = module.repositories(module.Settings.model_validate(settings))
+def _repositories(part: Part, day: Day, deployment: Deployment) -> list[str]:
+    module = parts.module("sources", part.name)
+    names: list[str] = module.repositories(day.as_of, module.Settings.model_validate(part.settings), deployment)
     return names

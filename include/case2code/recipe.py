@@ -187,7 +187,7 @@ def load_recipe(name_or_path: str) -> Recipe:
 def _explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:
     lines = []
     for problem in error.errors():
-        place = prefix + ".".join(str(step) for step in problem["loc"])
+        place = (prefix + ".".join(str(step) for step in problem["loc"])).rstrip(".")
         if problem["type"] == "extra_forbidden":
             lines.append(f"unknown key '{place}'{_keys_beside(problem['loc'], model)}")
         else:

@@ -1,7 +1,8 @@
 """Airflow connections as the clients that the domain takes.
 
-Secrets are connections (`aws_default`, `openai_default`); where the data goes is the deployment's environment:
-`CASE2CODE_STORE=s3://bucket/prefix`, `CASE2CODE_SHARDS` (how many tasks a stage fans out to, default 8).
+Secrets are connections (`aws_default`, `openai_default`, `github_default`); where the data goes is the deployment's
+environment: `CASE2CODE_STORE=s3://bucket/prefix`, `CASE2CODE_SHARDS` (how many tasks a stage fans out to, default 8),
+`CASE2CODE_CACHE` (a folder of the worker that lasts from night to night, default none).
 """
 
 import os
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from case2code.day import Day
     from case2code.plan_day import Shard
+    from case2code.sources import Deployment
     from case2code.store import Store
 
 
@@ -61,6 +63,26 @@ def read_day(shard: dict[str, Any]) -> "tuple[Store, Shard, Day]":
     store = open_store()
     found = Shard.from_dict(shard)
     return store, found, Day.read(store, found.prefix)
+
+
+def deployment(store: "Store") -> "Deployment":
+    """What sources get from here: passwords of connections, the keys of the store, and the worker's cache folder."""
+    from pathlib import Path
+
+    from case2code.sources import Deployment
+
+    cache = os.environ.get("CASE2CODE_CACHE")
+    return Deployment(_password, store.access, Path(cache) if cache else None)
+
+
+def _password(connection: str) -> str | None:
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        return Connection.get(connection).password
+    except AirflowNotFoundException:
+        return None
 
 
 def openai_client() -> Any:

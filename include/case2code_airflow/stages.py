@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from case2code_airflow.connections import explained, open_store, read_day, shards
+from case2code_airflow.connections import deployment, explained, open_store, read_day, shards
 from case2code_airflow.defaults import SNAPSHOT
 from case2code_airflow.operators import WriteInputs
 
@@ -32,7 +32,9 @@ def plan_day() -> list[Json]:
         from case2code.recipe import load_recipe
 
         recipe = load_recipe(get_current_context()["params"]["recipe"])
-        return [shard.to_dict() for shard in plan_day(Day.at(_as_of(), recipe), open_store(), shards())]
+        store = open_store()
+        planned = plan_day(Day.at(_as_of(), recipe), store, shards(), deployment(store))
+        return [shard.to_dict() for shard in planned]
 
 
 @task
@@ -42,7 +44,7 @@ def scrape_files(shard: Json) -> Json:
         from case2code.scrape_files import scrape_files
 
         store, found, day = read_day(shard)
-        return shard | {"counts": scrape_files(day, found, store)}
+        return shard | {"counts": scrape_files(day, found, store, deployment(store))}
 
 
 @task

@@ -19,7 +19,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from case2code.extract_functions import extract_repository
+from case2code.extract_functions import extract_files
 from case2code.inputs.explore import explore
 from case2code.recipe import load_recipe
 from case2code.records import FILES
@@ -39,7 +39,7 @@ def corpus(path: Path) -> list[tuple[Function, list[str]]]:
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         file: dict[str, Any] = dict.fromkeys(FILES.names) | {"path": "a.py", "url": "", "content": row["code"]}
-        extracted = next(r for r in extract_repository([file]) if r["function_id"] == row["function_id"])
+        extracted = next(r for r in extract_files([file]) if r["function_id"] == row["function_id"])
         parameters, seeds = tuple(extracted["parameters"]), tuple(extracted["seeds"])
         function = Function(row["function_id"], row["name"], row["code"], parameters, seeds)
         found.append((function, [case["arguments"] for case in row["cases"]]))

@@ -16,6 +16,7 @@ from case2code.publish_snapshot import Publication, publish_snapshot
 from case2code.recipe import Recipe
 from case2code.scrape_files import scrape_files
 from case2code.select_cases import select_cases
+from case2code.sources import BARE, Deployment
 from case2code.store import Store
 from case2code.write_inputs import open_sandbox, write_inputs
 from case2code.writers import Tools
@@ -51,11 +52,11 @@ def day_of(date: str, recipe: Recipe) -> Day:
     return Day(datetime.fromisoformat(date).replace(tzinfo=UTC) + timedelta(days=1), recipe)
 
 
-def run_to_functions(day: Day, store: Store, shards: int = 1) -> list[Shard]:
+def run_to_functions(day: Day, store: Store, shards: int = 1, deployment: Deployment = BARE) -> list[Shard]:
     """All stages before `write_inputs`; returns the shards that it fans out to."""
-    planned = plan_day(day, store, shards)
+    planned = plan_day(day, store, shards, deployment)
     for shard in planned:
-        scrape_files(day, shard, store)
+        scrape_files(day, shard, store, deployment)
     for shard in planned:
         extract_functions(day, shard, store)
     kept, _ = filter_functions(day, planned, store, shards)
@@ -71,9 +72,9 @@ def write_all(day: Day, shard: Shard, store: Store, using: Tools, run: Run = UNL
             time.sleep(0.05)
 
 
-def run_to_cases(day: Day, store: Store, shards: int = 1) -> None:
+def run_to_cases(day: Day, store: Store, shards: int = 1, deployment: Deployment = BARE) -> None:
     """All stages before the last one."""
-    kept = run_to_functions(day, store, shards)
+    kept = run_to_functions(day, store, shards, deployment)
     for shard in kept:
         write_all(day, shard, store, tools(day))
     for shard in kept:
@@ -81,8 +82,8 @@ def run_to_cases(day: Day, store: Store, shards: int = 1) -> None:
     select_cases(day, store)
 
 
-def run_day(day: Day, store: Store, shards: int = 1) -> Publication:
-    run_to_cases(day, store, shards)
+def run_day(day: Day, store: Store, shards: int = 1, deployment: Deployment = BARE) -> Publication:
+    run_to_cases(day, store, shards, deployment)
     return publish_snapshot(day, store)
 
 

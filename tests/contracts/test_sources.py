@@ -1,10 +1,13 @@
 """What every source keeps to, and what git and PyPI do with hostile input.
 
-The git repositories are real ones on disk; the index is a stand-in for PyPI that speaks its JSON API.
+The git repositories, folders and corpora are real ones on disk; the index and the code host are stand-ins for PyPI and
+GitHub that speak their APIs. `test_github.py`, `test_parquet.py` and `test_local.py` have the rest.
 """
 
+import hashlib
 import io
 import os
+import shutil
 import tarfile
 import tempfile
 import types
@@ -17,12 +20,15 @@ import pytest
 import requests
 from pydantic import BaseModel, ValidationError
 
+from builders import corpus
+from builders.corpus import STACK_COLUMNS
 from builders.git_repository import LICENSED, GitRepository
 from case2code import parts
-from case2code.errors import OutageError, RepositoryError
-from case2code.sources import Revision, SourceFile, git, pypi
+from case2code.errors import ConfigurationError, OutageError, RepositoryError
+from case2code.sources import BARE, Revision, SourceFile, git, github, local, parquet, pypi
 from case2code_embedded.children import free_port
-from stand_ins import package_index
+from stand_ins import code_host, package_index
+from stand_ins.code_host import CodeHost
 from stand_ins.package_index import PackageIndex, sdist
 
 SOURCES = parts.names(Path(git.__file__).parent, ".py")
@@ -38,22 +44,28 @@ class World(Protocol):
     """One made repository of a source."""
 
     source: types.ModuleType
-    repository: str
+    #: False where the source knows only the present state.
+    keeps_history: bool
 
+    @property
+    def repository(self) -> str: ...
     def settings(self) -> BaseModel: ...
-    def release(self, at: datetime, files: dict[str, str]) -> str:
-        """Add a revision; returns its name."""
+    def release(self, at: datetime, files: dict[str, str]) -> None:
+        """Add a revision."""
         ...
 
     def missing(self) -> tuple[str, BaseModel]:
         """A repository that is not there, and settings for it."""
         ...
 
-    def unreachable(self) -> tuple[str, BaseModel]: ...
+    def unreachable(self) -> tuple[str, BaseModel] | None:
+        """A repository at an address that does not answer; None where there is no other side."""
+        ...
 
 
 class GitWorld:
     source = git
+    keeps_history = True
 
     def __init__(self, folder: Path) -> None:
         self.made = GitRepository(folder / "made")
@@ -76,6 +88,7 @@ class GitWorld:
 
 class PypiWorld:
     source = pypi
+    keeps_history = True
     repository = "pypi:made"
 
     def __init__(self, index: PackageIndex) -> None:
@@ -97,6 +110,82 @@ class PypiWorld:
         return self.repository, pypi.Settings(projects=("made",), index=f"http://127.0.0.1:{free_port()}")
 
 
+class GithubWorld:
+    source = github
+    keeps_history = True
+
+    def __init__(self, host: CodeHost) -> None:
+        self.host = host
+        self.made = host.create("ada", "engine")
+        self.repository = host.clone_url("ada", "engine")
+
+    def settings(self) -> BaseModel:
+        return github.Settings(organisation="ada", api=self.host.api, clone=self.host.url)
+
+    def release(self, at: datetime, files: dict[str, str]) -> None:
+        self.made.commit(at, {"pyproject.toml": LICENSED, **files})
+
+    def missing(self) -> tuple[str, BaseModel]:
+        return self.host.clone_url("ada", "missing"), self.settings()
+
+    def unreachable(self) -> tuple[str, BaseModel]:
+        clone = f"http://127.0.0.1:{free_port()}"
+        return f"{clone}/ada/engine", github.Settings(organisation="ada", api=self.host.api, clone=clone)
+
+
+class LocalWorld:
+    source = local
+    repository = "local:made"
+    keeps_history = False
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def settings(self) -> BaseModel:
+        return local.Settings(folders={"made": str(self.folder)})
+
+    def release(self, at: datetime, files: dict[str, str]) -> None:
+        for path, content in {"pyproject.toml": LICENSED, **files}.items():
+            file = self.folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+            corpus.set_modified(file, at)
+
+    def missing(self) -> tuple[str, BaseModel]:
+        return "local:missing", local.Settings(folders={"missing": f"{self.folder}-missing"})
+
+    def unreachable(self) -> None:
+        return None
+
+
+class ParquetWorld:
+    source = parquet
+    keeps_history = True
+
+    def __init__(self, folder: Path) -> None:
+        self.file = folder / "corpus" / "part-0.parquet"
+        self.rows: list[dict[str, Any]] = []
+
+    @property
+    def repository(self) -> str:
+        (found,) = parquet.repositories(MARCH, self.settings(), BARE)
+        return found
+
+    def settings(self, address: str | None = None) -> parquet.Settings:
+        return parquet.Settings(addresses=(address or str(self.file),), columns=parquet.Columns(**STACK_COLUMNS))
+
+    def release(self, at: datetime, files: dict[str, str]) -> None:
+        self.rows += [corpus.stack_row(path, content, at) for path, content in files.items()]
+        corpus.write_parquet(self.file, self.rows)
+
+    def missing(self) -> tuple[str, BaseModel]:
+        return f"parquet:{self.file}-missing.parquet#0-9", self.settings()
+
+    def unreachable(self) -> tuple[str, BaseModel]:
+        address = f"http://127.0.0.1:{free_port()}/part-0.parquet"
+        return f"parquet:{address}#0-9", self.settings(address)
+
+
 @pytest.fixture
 def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageIndex]:
     """The stand-in; the waits between the retries are left out, the retries are not."""
@@ -106,20 +195,26 @@ def index(monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageIndex]:
 
 
 @pytest.fixture(params=SOURCES)
-def world(request: pytest.FixtureRequest, tmp_path: Path, index: PackageIndex) -> World:
+def world(request: pytest.FixtureRequest, tmp_path: Path, index: PackageIndex) -> Iterator[World]:
     """Fails for a source without a world here: a new source comes with one."""
-    worlds: dict[str, Any] = {"git": lambda: GitWorld(tmp_path), "pypi": lambda: PypiWorld(index)}
-    found: World = worlds[request.param]()
-    return found
+    with code_host.serve(tmp_path / "host") as host:
+        worlds: dict[str, Any] = {
+            "git": lambda: GitWorld(tmp_path),
+            "github": lambda: GithubWorld(host),
+            "local": lambda: LocalWorld(tmp_path / "made"),
+            "parquet": lambda: ParquetWorld(tmp_path),
+            "pypi": lambda: PypiWorld(index),
+        }
+        yield worlds[request.param]()
 
 
 def revision(world: World, as_of: datetime) -> Revision:
-    found: Revision = world.source.revision(world.repository, as_of, world.settings())
+    found: Revision = world.source.revision(world.repository, as_of, world.settings(), BARE)
     return found
 
 
 def checkout(world: World, found: Revision, max_bytes: int = MANY) -> list[SourceFile]:
-    return list(world.source.checkout(found, world.settings(), max_bytes))
+    return list(world.source.checkout(found, world.settings(), BARE, max_bytes))
 
 
 def refusal(world: World, call: Any) -> str:
@@ -133,26 +228,31 @@ def refusal(world: World, call: Any) -> str:
 
 
 def test_the_revision_in_force_is_the_last_one_at_or_before_the_end_of_the_day(world: World):
-    first = world.release(march(1), {"a.py": "x = 1\n"})
-    second = world.release(march(2), {"a.py": "x = 2\n"})
-    second_at = march(2)
-    seen = {
-        moment: revision(world, moment).revision
-        for moment in (march(1), march(1, 23), second_at - timedelta(seconds=1), second_at, march(20))
-    }
-    assert list(seen.values()) == [first, first, first, second, second]
+    world.release(march(1), {"a.py": "x = 1\n"})
+    first = revision(world, march(20))
+    world.release(march(2), {"a.py": "x = 2\n"})
+    later = [revision(world, moment) for moment in (march(2), march(20))]
+    assert {found.committed_at for found in later} == {march(2)}
+    assert len({found.revision for found in [first, *later]}) == 2
+    for moment in (march(1), march(1, 23), march(2) - timedelta(seconds=1)):
+        if world.keeps_history:
+            assert revision(world, moment).committed_at == march(1)
+        else:
+            assert refusal(world, lambda moment=moment: revision(world, moment)) == "no_revision"
 
 
 def test_a_revision_says_where_it_is_from_and_when_it_was_made(world: World):
-    name = world.release(march(1), {"a.py": "x = 1\n"})
+    world.release(march(1), {"a.py": "x = 1\n"})
     found = revision(world, march(2))
-    assert (found.source, found.repository, found.revision) == (
-        world.source.__name__.rpartition(".")[2],
-        world.repository,
-        name,
-    )
+    assert (found.source, found.repository) == (world.source.__name__.rpartition(".")[2], world.repository)
     assert found.committed_at == march(1)
     assert found.committed_at.utcoffset() == timedelta(0)
+    assert revision(world, march(3)) == found
+
+
+def test_what_is_listed_can_be_read(world: World):
+    world.release(march(1), {"a.py": "x = 1\n"})
+    assert world.source.repositories(march(2), world.settings(), BARE) == [world.repository]
 
 
 def test_before_the_first_revision_there_is_none(world: World):
@@ -163,27 +263,34 @@ def test_before_the_first_revision_there_is_none(world: World):
 def test_what_is_not_there_is_not_found(world: World):
     world.release(march(1), {"a.py": "x = 1\n"})
     repository, settings = world.missing()
-    assert refusal(world, lambda: world.source.revision(repository, march(2), settings)) == "not_found"
+    assert refusal(world, lambda: world.source.revision(repository, march(2), settings, BARE)) == "not_found"
 
 
 def test_an_address_that_does_not_answer_is_an_outage(world: World):
-    repository, settings = world.unreachable()
+    address = world.unreachable()
+    if address is None:
+        pytest.skip("it is on this machine")
+    repository, settings = address
     with pytest.raises(OutageError, match=r"127\.0\.0\.1"):
-        world.source.revision(repository, march(2), settings)
+        world.source.revision(repository, march(2), settings, BARE)
 
 
-def test_the_files_are_those_of_the_revision_sorted_with_licence_and_url(world: World):
-    files = {"b.py": "b = 1\n", "a/c.py": "c = 1\n", "a.py": "", "README.md": "no code", "data.bin": "\0"}
+def test_the_files_are_the_python_files_with_licence_and_url_in_an_order_that_stays(world: World):
+    files = {"b.py": "b = 1\n", "a/c.py": "c = 1\n", "a.py": "", "README.md": "no code", "data.bin": "-"}
     world.release(march(1), files)
     found = revision(world, march(1))
-    world.release(march(2), {"a.py": "changed\n", "new.py": ""})
     got = checkout(world, found)
-    assert [(file.path, file.content) for file in got] == [("a.py", b""), ("a/c.py", b"c = 1\n"), ("b.py", b"b = 1\n")]
+    assert sorted((file.path, file.content) for file in got) == [
+        ("a.py", b""),
+        ("a/c.py", b"c = 1\n"),
+        ("b.py", b"b = 1\n"),
+    ]
     assert {file.license for file in got} == {"MIT"}
-    assert all(
-        file.url.startswith(("http://127.0.0.1:", "file://")) for file in got
-    )  # of the index or clone it is from
+    assert all(file.url.startswith(("http://127.0.0.1:", "file://", "local:", "parquet:")) for file in got)
     assert checkout(world, found) == got
+    world.release(march(2), {"a.py": "changed\n", "new.py": ""})
+    if world.keeps_history:
+        assert checkout(world, found) == got
 
 
 def test_nothing_that_was_fetched_runs_or_is_left_behind(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -197,6 +304,26 @@ def test_nothing_that_was_fetched_runs_or_is_left_behind(world: World, tmp_path:
     assert [*here.iterdir(), *scratch.iterdir()] == []
 
 
+def test_code_beyond_what_an_archive_may_unpack_to_stops_at_the_limit(world: World):
+    world.release(march(1), {f"part{number}.py": "#" * 900 for number in range(23)})
+    with pytest.raises(RepositoryError) as caught:
+        checkout(world, revision(world, march(1)), 1_000)
+    assert caught.value.rule == "archive_bomb"
+
+
+HOSTILE_NAMES = ["'; DROP TABLE x; --.py", "$(touch pwned).py", "-rf.py", 'a"b.py', "a b;c.py", "{{x}}.py", "%s.py"]
+
+
+@pytest.mark.parametrize("path", HOSTILE_NAMES)
+def test_a_hostile_name_is_a_name(world: World, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    world.release(march(1), {path: "x = 1\n", "folder/" + path: "y = 1\n"})
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert sorted(file.path for file in checkout(world, revision(world, march(1)))) == sorted([path, "folder/" + path])
+    assert list(here.iterdir()) == []
+
+
 def test_an_unknown_setting_is_refused(world: World):
     with pytest.raises(ValidationError, match="colour"):
         type(world.settings()).model_validate(world.settings().model_dump() | {"colour": 1})
@@ -204,8 +331,8 @@ def test_an_unknown_setting_is_refused(world: World):
 
 def test_repositories_are_listed_once_and_sorted():
     urls = ("file:///b", "file:///a", "file:///b")
-    assert git.repositories(git.Settings(urls=urls)) == ["file:///a", "file:///b"]
-    assert pypi.repositories(pypi.Settings(projects=("More_Itertools", "boltons", "more.itertools"))) == [
+    assert git.repositories(MARCH, git.Settings(urls=urls), BARE) == ["file:///a", "file:///b"]
+    assert pypi.repositories(MARCH, pypi.Settings(projects=("More_Itertools", "boltons", "more.itertools")), BARE) == [
         "pypi:boltons",
         "pypi:more-itertools",
     ]
@@ -261,7 +388,7 @@ def test_git_runs_no_command_of_a_url(url: str, tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     settings = git.Settings.model_construct(urls=(url,))  # as if the settings had let it through
     with pytest.raises((RepositoryError, OutageError)):
-        git.revision(url, march(1), settings)
+        git.revision(url, march(1), settings, BARE)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -283,13 +410,6 @@ def test_git_shows_bytes_of_a_path_that_are_not_utf8_as_escapes(made: GitWorld):
     made.made.git("commit", "--quiet", "--message", "latin", date=march(1))
     found = [file.path for file in checkout(made, revision(made, march(1)))]
     assert sorted(found) == ["a.py", "caf\\xe8.py", "caf\\xe9.py"]
-
-
-def test_git_stops_at_more_than_an_archive_may_unpack_to(made: GitWorld):
-    made.release(march(1), {f"part{number}.py": "#" * 900 for number in range(23)})
-    with pytest.raises(RepositoryError, match="more than 20,000 bytes of Python files") as caught:
-        checkout(made, revision(made, march(1)), 1_000)
-    assert caught.value.rule == "archive_bomb"
 
 
 def test_git_gives_a_large_file_so_that_its_drop_has_a_reason(made: GitWorld):
@@ -314,7 +434,7 @@ def test_git_says_that_an_empty_repository_is_none(made: GitWorld):
 def test_git_says_that_a_folder_without_a_repository_is_not_found(tmp_path: Path):
     url = tmp_path.as_uri()
     with pytest.raises(RepositoryError) as caught:
-        git.revision(url, march(1), git.Settings(urls=(url,)))
+        git.revision(url, march(1), git.Settings(urls=(url,)), BARE)
     assert caught.value.rule == "not_found"
 
 
@@ -342,7 +462,74 @@ def test_git_finds_the_licence_in_whatever_pyproject_there_is(
     assert file.license == license
 
 
+def read_through(cache: Path | None, world: GithubWorld, found: Revision) -> int:
+    """Reads the commit; returns how many bytes that took."""
+    before = world.host.sent_bytes
+    assert len(list(git.read_commit(found, cache, MANY))) == 41
+    return world.host.sent_bytes - before
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Iterator[GithubWorld]:
+    with code_host.serve(tmp_path / "host") as host:
+        world = GithubWorld(host)
+        noise = {f"p{number}.py": "#" + os.urandom(1_000).hex() for number in range(40)}
+        world.made.commit(march(1), {"data.bin": os.urandom(300_000), "a.py": "x = 1\n", **noise})
+        for day in range(2, 9):
+            world.made.commit(march(day), {"a.py": f"x = {day}\n"})
+        yield world
+
+
+def test_a_look_up_fetches_one_commit(hosted: GithubWorld):
+    git.find_commit(hosted.repository, march(9))
+    assert len(hosted.host.requests) == 3
+    assert hosted.host.sent_bytes < 2_000
+
+
+def test_a_look_up_into_the_past_fetches_commits_only(hosted: GithubWorld):
+    assert git.find_commit(hosted.repository, march(3)).committed_at == march(3)
+    assert hosted.host.sent_bytes < 10_000
+
+
+def test_a_changed_repository_fetches_what_changed_where_there_is_a_cache(hosted: GithubWorld, tmp_path: Path):
+    old, new = (git.find_commit(hosted.repository, march(day)) for day in (3, 9))
+    assert 40_000 < read_through(None, hosted, new) < 200_000, "the Python files, and no other"
+    assert 40_000 < read_through(tmp_path / "cache", hosted, old) < 200_000
+    assert read_through(tmp_path / "cache", hosted, new) < 8_000
+    assert read_through(tmp_path / "cache", hosted, old) < 8_000, "a backfill too"
+
+
+@pytest.mark.parametrize("name", ["shallow.lock", "HEAD", "objects", "config"])
+def test_a_cache_that_a_killed_process_left_is_made_anew(hosted: GithubWorld, tmp_path: Path, name: str):
+    found = git.find_commit(hosted.repository, march(9))
+    read_through(tmp_path / "cache", hosted, found)
+    (folder,) = (path for path in (tmp_path / "cache" / "git").iterdir() if path.is_dir())
+    if (folder / name).is_dir():
+        shutil.rmtree(folder / name)
+    (folder / name).write_text("half a fi")
+    read_through(tmp_path / "cache", hosted, found)
+
+
 # PyPI
+
+
+def test_pypi_takes_the_top_of_a_list_that_the_recipe_pins(tmp_path: Path):
+    file = tmp_path / "top.json"
+    file.write_text('{"rows": [{"project": "B_b"}, {"project": "a"}, {"project": "c"}]}')
+    top = {"count": 2, "list": file.as_uri(), "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+
+    def listed(**changes: Any) -> list[str]:
+        settings = pypi.Settings.model_validate({"projects": ["d"], "top": top | changes})
+        return pypi.repositories(MARCH, settings, BARE)
+
+    assert listed() == ["pypi:a", "pypi:b-b", "pypi:d"]
+    for change, message in [
+        ({"count": 4}, "has 3 projects, the recipe takes 4"),
+        ({"sha256": "0" * 64}, "the recipe names 000"),
+        ({"list": f"{file.as_uri()}x"}, "cannot read the list"),
+    ]:
+        with pytest.raises(ConfigurationError, match=message):
+            listed(**change)
 
 
 @pytest.fixture
@@ -490,7 +677,7 @@ def test_pypi_itself_speaks_this_api():
     except requests.RequestException as error:
         pytest.skip(f"pypi.org cannot be reached: {type(error).__name__}")
     settings = pypi.Settings(projects=("toolz",))
-    found = pypi.revision("pypi:toolz", datetime(2022, 12, 31, tzinfo=UTC), settings)
+    found = pypi.revision("pypi:toolz", datetime(2022, 12, 31, tzinfo=UTC), settings, BARE)
     assert found.revision == "0.12.0"
-    files = {file.path: file for file in pypi.checkout(found, settings, 10 * MANY)}
+    files = {file.path: file for file in pypi.checkout(found, settings, BARE, 10 * MANY)}
     assert files["toolz/itertoolz.py"].license == "BSD-3-Clause"

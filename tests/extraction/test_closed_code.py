@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from case2code import sandbox
-from case2code.extract_functions import extract, extract_repository
+from case2code.extract_functions import extract, extract_files
 from case2code.inputs.explore import explore
 from case2code.records import FILES
 from case2code.writers import TRIAL, Function
@@ -96,7 +96,7 @@ def test_the_code_of_real_functions_does_what_their_modules_do(opened: sandbox.S
     contents = {path: (site / path).read_text(encoding="utf-8-sig") for path in REAL}
     rows = [
         row
-        for row in extract_repository([row_of(content) | {"path": path} for path, content in contents.items()])
+        for row in extract_files([row_of(content) | {"path": path} for path, content in contents.items()])
         if not row["undefined_names"] and row["parameters"] and row["returns_value"]
     ]
     functions = [

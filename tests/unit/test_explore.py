@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from case2code import values
-from case2code.extract_functions import extract_repository
+from case2code.extract_functions import extract_files
 from case2code.inputs import explore as exploration
 from case2code.inputs.explore import explore
 from case2code.records import FILES, INPUTS
@@ -20,7 +20,7 @@ from case2code.writers import TRIAL, Function, Written
 def function(code: str) -> Function:
     """The last function of `code`, as the ledger's reader would hand it to a writer."""
     row: dict[str, Any] = dict.fromkeys(FILES.names) | {"path": "a.py", "url": "", "content": code}
-    found = extract_repository([row])[-1]
+    found = extract_files([row])[-1]
     return Function(found["function_id"], found["name"], code, tuple(found["parameters"]), tuple(found["seeds"]))
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from case2code.extract_functions import extract, extract_repository
+from case2code.extract_functions import extract, extract_files
 from case2code.extraction.reading import Reading
 from case2code.recipe import load_recipe
 from case2code.records import FILES, FUNCTIONS
@@ -332,7 +332,7 @@ def test_a_static_method_has_the_calls_of_its_class():
     empty = dict.fromkeys(FILES.names) | {"repository": "r", "url": ""}
     here = empty | {"path": "a.py", "content": textwrap.dedent(content)}
     elsewhere = empty | {"path": "b.py", "content": "from a import A\nA.f(5); B.f(6)\n"}
-    found = {row["class_name"]: row["seeds"] for row in extract_repository([here, elsewhere])}
+    found = {row["class_name"]: row["seeds"] for row in extract_files([here, elsewhere])}
     assert found == {"A": ["{'x': 1}", "{'x': 5}"], "B": ["{'x': 2}"], None: ["{'x': 3}"]}
 
 

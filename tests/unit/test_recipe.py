@@ -32,6 +32,33 @@ def test_every_recipe_in_the_folder_loads(name: str):
     assert load_recipe(name).sources
 
 
+EVERY_SOURCE: list[dict[str, Any]] = [
+    {"git": {"urls": ["https://example.org/repo.git"]}},
+    {"github": {"organisation": "ada"}},
+    {"github": {"topic": "maths", "max_repositories": 50}},
+    {"github": {"search": "org:ada language:python stars:>10", "include_forks": True}},
+    {"pypi": {"projects": ["toolz"]}},
+    {"pypi": {"top": {"count": 500, "list": "https://example.org/top.json", "sha256": "0" * 64}}},
+    {"local": {"folders": {"mine": "/srv/mine"}, "committed_at": "2026-01-01T00:00:00Z"}},
+    {
+        "parquet": {
+            "addresses": ["s3://bucket/the-stack/python/*.parquet"],
+            "columns": {"content": "content", "license": "max_stars_repo_licenses"},
+            "constants": {"committed_at": "2022-06-01T00:00:00Z"},
+            "where": {"lang": ["Python"]},
+        }
+    },
+]
+
+
+@pytest.mark.parametrize("source", EVERY_SOURCE, ids=str)
+def test_a_recipe_with_each_source_loads_and_survives_storage(tmp_path: Path, source: dict[str, Any]):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(GOOD | {"sources": [source]}))
+    recipe = load_recipe(str(path))
+    assert Recipe.model_validate(recipe.model_dump(mode="json")).fingerprint == recipe.fingerprint
+
+
 def test_a_recipe_is_also_loaded_by_its_path(tmp_path: Path):
     path = tmp_path / "mine.yml"
     path.write_text(yaml.safe_dump(GOOD))
@@ -50,8 +77,8 @@ FTP = "ftp://example.org/x"
         ({"scrape": {"max_file_mb": 1}}, "unknown key 'scrape.max_file_mb'", "known here: max_file_kb"),
         ({"rules": ["no_netwrk"]}, "no filter rule 'no_netwrk'", f"include/sql/rules/ has: {SQL_RULES}"),
         ({"rules": ["../checks/unique_samples"]}, "no filter rule '../checks/unique_samples'", SQL_RULES),
-        ({"sources": ["svn"]}, "no source 'svn'", "include/case2code/sources/ has: git, pypi"),
-        ({"sources": ["__init__"]}, "no source '__init__'", "has: git, pypi"),
+        ({"sources": ["svn"]}, "no source 'svn'", "include/case2code/sources/ has: git, github, local, parquet, pypi"),
+        ({"sources": ["__init__"]}, "no source '__init__'", "has: git, github, local, parquet, pypi"),
         ({"writers": ["gpt"]}, "no writer 'gpt'", "include/case2code/writers/ has: boundary, llm"),
         ({"prompt": "sampel"}, "no prompt 'sampel'", "include/prompts/ has: sample, write_inputs"),
         ({"writers": [{"llm": {"model": "m", "prompt": "x"}}]}, "no prompt 'x'", "has: sample, write_inputs"),
@@ -65,6 +92,16 @@ FTP = "ftp://example.org/x"
         ({"rules": []}, "rules", "at least 1 item"),
         ({"sources": [{"git": {"url": ["x"]}}]}, "unknown key 'sources.git.url'", "known here: urls"),
         ({"sources": ["git"]}, "sources.git.urls: Field required", ""),
+        ({"sources": ["pypi"]}, "sources.pypi: neither projects nor top names a project", ""),
+        ({"sources": ["github"]}, "sources.github: takes one of organisation, topic and search, not none", ""),
+        ({"sources": [{"github": {"org": "x"}}]}, "unknown key 'sources.github.org'", "known here: organisation"),
+        ({"sources": [{"local": {"folders": {"a": "b"}}}]}, "sources.local.folders.a", "not 'b'"),
+        ({"sources": [{"parquet": {"addresses": ["/a.csv"]}}]}, "'/a.csv' is none of .parquet", ".jsonl"),
+        (
+            {"sources": [{"parquet": {"addresses": ["/a.pq"], "columns": {"code": "x"}}}]},
+            "unknown key 'sources.parquet.columns.code'",
+            "",
+        ),
         ({"sources": [{"git": {"urls": [FTP]}}]}, f"sources.git.urls: '{FTP}' is no clone URL", "https://, http://"),
         ({"writers": [{"boundary": {"inputs": "x"}}]}, "writers.boundary.inputs", "not 'x'"),
         ({"select": {"min_cases": "many"}}, "select.min_cases", "not 'many'"),

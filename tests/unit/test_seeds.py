@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from case2code import values
-from case2code.extract_functions import extract_repository
+from case2code.extract_functions import extract_files
 from case2code.inputs.seeds import MAX_SEEDS
 from case2code.records import FILES
 
@@ -22,7 +22,7 @@ def seeds(files: dict[str, str], name: str = "area") -> list[str]:
         rule = "test_file" if path.startswith("tests/") else None
         row = dict.fromkeys(FILES.names) | {"path": path, "url": "", "content": textwrap.dedent(content)}
         rows.append(row | {"drop_rule": rule})
-    found = [row for row in extract_repository(rows) if row["name"] == name]
+    found = [row for row in extract_files(rows) if row["name"] == name]
     assert all(row["path"] not in ("tests/t.py",) for row in found), "no function is taken from a test"
     return list(found[0]["seeds"])
 

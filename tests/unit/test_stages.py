@@ -316,3 +316,9 @@ def test_a_process_killed_in_the_middle_of_a_stage_is_finished_by_the_next_one(
     assert victim.wait() == -signal.SIGKILL
     assert not store.exists(day.table_key("cases")), "it was killed too late"
     assert_as_expected(store, run_day(day, store), expected)
+
+
+def test_what_a_source_lists_is_asked_once_for_each_day(day: Day, store: Store, monkeypatch: pytest.MonkeyPatch):
+    first = plan_day.plan_day(day, store, 2)
+    monkeypatch.setattr("case2code.sources.git.repositories", lambda *_: ["file:///another"])
+    assert plan_day.plan_day(day, store, 2) == first

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _MONITORING: Any = getattr(sys, "monitoring", None)
 _TOOL = 1  # sys.monitoring.COVERAGE_ID
+_OF_A_FUNCTION = 1  # inspect.CO_OPTIMIZED: neither a module nor the body of a class
 #: Operations after which the next line depends on a value.
 _DECIDING = frozenset(
     number
@@ -42,7 +43,7 @@ def reachable(code: CodeType) -> tuple[set[int], set[int]]:
     lines: set[int] = set()
     deciding: set[int] = set()
     for inner in _inner(code):
-        if inner is code:  # the definitions themselves are no part of a call
+        if not inner.co_flags & _OF_A_FUNCTION:  # what defines functions and classes is no part of a call
             continue
         first = inner.co_firstlineno
         own = {line for _, _, line in inner.co_lines() if line}
