@@ -1,21 +1,32 @@
 """DuckDB over the store: connections, and SQL that lives in `include/sql` with one statement a file."""
 
 import importlib.util
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
 
 from case2code import parts
 from case2code.errors import ConfigurationError, OutageError
-from case2code.store import Store
+from case2code.store import ROW_GROUP, Store
+
+#: What one DuckDB keeps in memory; more goes to disk. Several tasks of a worker run at the same time.
+MEMORY_LIMIT: Final = "2GB"
 
 
 def connect(store: Store) -> duckdb.DuckDBPyConnection:
     """An in-memory database that reads `s3://` addresses with the store's own credentials."""
-    connection = duckdb.connect()
+    connection = duckdb.connect(
+        config={
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": str(Path(tempfile.gettempdir(), f"case2code-duckdb-{uuid4().hex}")),
+        }
+    )
     connection.execute(setup(store))
     return connection
 
@@ -67,6 +78,37 @@ def query(connection: duckdb.DuckDBPyConnection, path: str, **values: Any) -> pa
     """Run the statement of one file; the answer as an Arrow table. Raises OutageError where S3 does not answer."""
     try:
         return connection.execute(statement(path), values).to_arrow_table()
+    except duckdb.IOException as error:
+        raise OutageError(f"DuckDB could not read what {path}.sql needs: {error}") from error
+
+
+def stream(
+    connection: duckdb.DuckDBPyConnection, path: str, schema: pa.Schema, rows: int = ROW_GROUP, **values: Any
+) -> Iterator[pa.RecordBatch]:
+    """Run the statement of one file; its answer in batches of `schema` and of `rows` rows, never as a whole.
+
+    The connection is busy until the last one is taken. Raises OutageError where S3 does not answer.
+    """
+    try:
+        for batch in connection.execute(statement(path), values).to_arrow_reader(rows):
+            yield batch.cast(schema)
+    except duckdb.IOException as error:
+        raise OutageError(f"DuckDB could not read what {path}.sql needs: {error}") from error
+
+
+def create(connection: duckdb.DuckDBPyConnection, name: str, path: str, **values: Any) -> None:
+    """Keep the answer of the statement of one file, inside DuckDB, readable in SQL as `name`."""
+    try:
+        connection.sql(statement(path), params=values).create_view(name, replace=True)
+    except duckdb.IOException as error:
+        raise OutageError(f"DuckDB could not read what {path}.sql needs: {error}") from error
+
+
+def run(connection: duckdb.DuckDBPyConnection, path: str, **values: Any) -> int:
+    """Run a statement that changes something; returns how many rows. Raises OutageError where S3 does not answer."""
+    try:
+        changed = connection.execute(statement(path), values).fetchone()
+        return int(changed[0]) if changed else 0
     except duckdb.IOException as error:
         raise OutageError(f"DuckDB could not read what {path}.sql needs: {error}") from error
 

@@ -23,6 +23,7 @@ import pyarrow as pa
 from case2code import __version__, database, parts, values
 from case2code.day import Day
 from case2code.errors import CheckError
+from case2code.features import clusters
 from case2code.recipe import SAMPLE_PLACEHOLDERS
 from case2code.records import CASES, FILES, REPOSITORIES, SAMPLES
 from case2code.select_cases import open_executions
@@ -110,6 +111,7 @@ def open_day(connection: duckdb.DuckDBPyConnection, day: Day, store: Store) -> N
     database.view(connection, "repositories", store, [day.table_key("repositories")], REPOSITORIES)
     database.view(connection, "files", store, files, FILES)
     open_executions(connection, day, store)
+    clusters.view(connection, day.recipe, store)
     database.view(connection, "cases", store, [day.table_key("cases")], CASES)
 
 
