@@ -28,6 +28,7 @@ def connect(store: Store) -> duckdb.DuckDBPyConnection:
         }
     )
     connection.execute(setup(store))
+    connection.execute("SET enable_progress_bar = false")  # it would fill the log of a task
     return connection
 
 
@@ -120,6 +121,7 @@ def table(connection: duckdb.DuckDBPyConnection, name: str, content: pa.Table) -
 
 def view(connection: duckdb.DuckDBPyConnection, name: str, store: Store, keys: list[str], schema: pa.Schema) -> None:
     """Make the Parquet objects `keys` readable in SQL as `name`; without keys it is an empty table of that schema."""
+    connection.unregister(name)  # an Arrow table of that name would hide the view
     if not keys:
         connection.register(name, schema.empty_table())
         return

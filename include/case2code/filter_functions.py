@@ -52,8 +52,15 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Sequence[Part], open_fea
     """
     database.run(connection, "select/create_dropped")
     database.run(connection, "select/create_candidates")
+    gathered = False
     for rule in rules:
-        for name in features.needed(database.statement(f"rules/{rule.name}")):
+        needed = features.needed(database.statement(f"rules/{rule.name}"))
+        if needed and not gathered:
+            # From here on the code is read again and again, and few functions are left.
+            database.run(connection, "select/create_remaining")
+            database.run(connection, "select/create_remaining_candidates")
+            gathered = True
+        for name in needed:
             open_feature(name)
         database.create(connection, "found", f"rules/{rule.name}", **rule.settings)
         dropped = database.run(connection, "select/add_dropped", rule=rule.name)
