@@ -155,6 +155,9 @@ class Recipe(Section):
         _try_rules(self.rules)
         if len({part.name for part in self.rules}) < len(self.rules):
             raise ValueError("a filter rule is listed twice")
+        for part in self.rules:
+            if part.name.startswith("benchmark_") and not self.benchmarks.sets:
+                raise ValueError(f"filter rule '{part.name}' finds nothing: benchmarks.sets is empty")
         if "duplicate" not in {part.name for part in self.rules}:
             raise ValueError("the rules lack 'duplicate': equal functions would be published twice")
         parts.prompt(self.prompt, SAMPLE_PLACEHOLDERS)

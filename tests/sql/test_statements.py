@@ -27,6 +27,7 @@ SCHEMAS = {
     "unseen": pa.schema([("id", pa.string()), ("code", pa.string())]),
     "unclustered": pa.schema([("function_id", pa.string())]),
     "assigned": records.CLUSTERS,
+    "unpublished": records.SAMPLES,
     "dropped": pa.schema([(name, pa.string()) for name in ("occurrence_id", "rule", "reason")]),
 } | {
     name: getattr(records, name.upper())
