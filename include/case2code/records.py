@@ -93,7 +93,7 @@ VERDICTS: Final = pa.schema(
     ]
 )
 
-#: Ledger: one row per text of a function, with what is secret or personal in it; `shown` does not say the value itself.
+#: Ledger: one row per text of a function, with what is secret or personal in it; `shown` says how long it is.
 FINDINGS: Final = pa.schema(
     [
         ("text_id", pa.string()),

@@ -37,7 +37,7 @@ PARAMETER = st.builds(
 
 #: Texts by what the feature tables say of them.
 CODE = ["def f(x): return x\n", "KEY = 'AKIA…'", "# jane.roe@…", "def is_prime(n): return 'as in a benchmark'\n"]
-FINDING = {"detector": "some detector", "shown": "abc… (20 characters)"}
+FINDING = {"detector": "some detector", "shown": "of 20 characters"}
 FEATURES = {
     "findings": [
         {"text_id": md5(CODE[0]), "findings": []},

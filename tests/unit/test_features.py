@@ -120,6 +120,7 @@ TYPED = """def f(n: int, m: int):
         ("token = 'ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF2hJ5'", "secret", "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0dF2hJ5"),
         ("x = '-----BEGIN RSA PRIVATE KEY-----'", "secret", "RSA PRIVATE KEY"),
         ("url = 'postgres://admin:s3cr3tpw@db.acme.io/x'", "secret", "s3cr3tpw"),
+        ("url = 'https://me:pwd@acme.io'", "secret", "pw"),
         ("# Jane Roe <jane.roe@acme.io>", "personal", "jane.roe@acme.io"),
         ('"""Call +41 44 668 18 00."""', "personal", "668 18 00"),
         ("host = '93.184.216.34'", "personal", "93.184.216.34"),
@@ -201,4 +202,6 @@ def test_a_pasted_solution_overlaps_and_common_code_does_not():
     assert benchmark_overlaps.compare(task.code, known, 8)["task"] == task.task
     assert benchmark_overlaps.compare(task.code, known, 8)["shared"] > 20
     assert benchmark_overlaps.compare(pasted, known, 8)["task"] == task.task
+    counting = "def f(x): return [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]"
+    assert benchmark_overlaps.compare(counting, known, 8)["shared"] == 0
     assert benchmark_overlaps.compare(OTHER, known, 8) == {"task": None, "shared": 0, "example": None}

@@ -1,7 +1,7 @@
 """Feature `findings`: secrets and personal data in the text of a function, comments and docstring included.
 
 Secrets are what the detectors of detect-secrets find, and public IP addresses; telephone numbers are found by Google's
-library; e-mail addresses by a pattern. What is found is never stored: `shown` has its first characters and its length.
+library; e-mail addresses by a pattern. Nothing of what is found is stored but its length.
 """
 
 import re
@@ -29,7 +29,7 @@ _DETECTORS: Final = [_CLASSES[name]() for name in sorted(_CLASSES)]
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9-]+\.)+[A-Za-z]{2,}")
 #: Reserved for examples by RFC 2606 and RFC 6761.
 _EXAMPLE_DOMAIN: Final = re.compile(r"(?:^|\.)(?:example|test|invalid|localhost)$|(?:^|[@.])example\.(?:com|net|org)$")
-#: Masks and the address of every interface are nobody's.
+#: Masks, the address of every interface and public name servers are nobody's.
 _NOBODY: Final = re.compile(r"0\.0\.0\.0|255\.255\.(?:255|0)\.\d+|(?:8\.8\.8\.8|8\.8\.4\.4|1\.1\.1\.1)")
 
 
@@ -49,12 +49,12 @@ def _rows(texts: list[tuple[str, str]]) -> list[dict[str, Any]]:
 
 
 def find(text: str) -> list[dict[str, str]]:
-    """What is secret or personal in `text`: kind, detector and the redacted value, sorted.
+    """What is secret or personal in `text`: kind, detector and length, sorted.
 
     >>> find("ADMIN = 'jane.roe@acme.io'")
-    [{'kind': 'personal', 'detector': 'e-mail address', 'shown': 'jan… (16 characters)'}]
+    [{'kind': 'personal', 'detector': 'e-mail address', 'shown': 'of 16 characters'}]
     """
-    found = {(kind, detector, f"{value[:3]}… ({len(value)} characters)") for kind, detector, value in _found(text)}
+    found = {(kind, detector, f"of {len(value)} characters") for kind, detector, value in _found(text)}
     return [{"kind": kind, "detector": detector, "shown": shown} for kind, detector, shown in sorted(found)]
 
 
