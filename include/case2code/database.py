@@ -1,16 +1,22 @@
 """DuckDB over the store: connections, and SQL that lives in `include/sql` with one statement a file."""
 
 import importlib.util
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
 
 from case2code import parts
 from case2code.errors import ConfigurationError, OutageError
-from case2code.store import Access, Store
+from case2code.store import ROW_GROUP, Access, Store
+
+#: What one DuckDB keeps in memory; more goes to disk. Several tasks of a worker run at the same time.
+MEMORY_LIMIT: Final = "2GB"
 
 
 def connect(store: Store) -> duckdb.DuckDBPyConnection:
@@ -20,8 +26,14 @@ def connect(store: Store) -> duckdb.DuckDBPyConnection:
 
 def connect_with(access: Access | None, bearer: str | None = None) -> duckdb.DuckDBPyConnection:
     """An in-memory database that reads `s3://` with these keys if any, and web addresses with a bearer token if any."""
-    connection = duckdb.connect()
+    connection = duckdb.connect(
+        config={
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": str(Path(tempfile.gettempdir(), f"case2code-duckdb-{uuid4().hex}")),
+        }
+    )
     connection.execute(_setup(access))
+    connection.execute("SET enable_progress_bar = false")  # it would fill the log of a task
     if bearer:
         connection.execute(f"CREATE SECRET web (TYPE http, BEARER_TOKEN {_quoted(bearer)});")
     return connection
@@ -83,6 +95,37 @@ def query(connection: duckdb.DuckDBPyConnection, path: str, **values: Any) -> pa
         raise OutageError(f"DuckDB could not read what {path}.sql needs: {error}") from error
 
 
+def stream(
+    connection: duckdb.DuckDBPyConnection, path: str, schema: pa.Schema, rows: int = ROW_GROUP, **values: Any
+) -> Iterator[pa.RecordBatch]:
+    """Run the statement of one file; its answer in batches of `schema` and of `rows` rows, never as a whole.
+
+    The connection is busy until the last one is taken. Raises OutageError where S3 does not answer.
+    """
+    try:
+        for batch in connection.execute(statement(path), values).to_arrow_reader(rows):
+            yield batch.cast(schema)
+    except duckdb.IOException as error:
+        raise OutageError(f"DuckDB could not read what {path}.sql needs: {error}") from error
+
+
+def create(connection: duckdb.DuckDBPyConnection, name: str, path: str, **values: Any) -> None:
+    """Keep the answer of the statement of one file, inside DuckDB, readable in SQL as `name`."""
+    try:
+        connection.sql(statement(path), params=values).create_view(name, replace=True)
+    except duckdb.IOException as error:
+        raise OutageError(f"DuckDB could not read what {path}.sql needs: {error}") from error
+
+
+def run(connection: duckdb.DuckDBPyConnection, path: str, **values: Any) -> int:
+    """Run a statement that changes something; returns how many rows. Raises OutageError where S3 does not answer."""
+    try:
+        changed = connection.execute(statement(path), values).fetchone()
+        return int(changed[0]) if changed else 0
+    except duckdb.IOException as error:
+        raise OutageError(f"DuckDB could not read what {path}.sql needs: {error}") from error
+
+
 def table(connection: duckdb.DuckDBPyConnection, name: str, content: pa.Table) -> None:
     """Make an Arrow table readable in SQL as `name`."""
     connection.register(name, content)
@@ -90,6 +133,7 @@ def table(connection: duckdb.DuckDBPyConnection, name: str, content: pa.Table) -
 
 def view(connection: duckdb.DuckDBPyConnection, name: str, store: Store, keys: list[str], schema: pa.Schema) -> None:
     """Make the Parquet objects `keys` readable in SQL as `name`; without keys it is an empty table of that schema."""
+    connection.unregister(name)  # an Arrow table of that name would hide the view
     if not keys:
         connection.register(name, schema.empty_table())
         return

@@ -5,16 +5,17 @@ reason. Writes `verdicts`, one row for each occurrence of a function.
 """
 
 import logging
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import duckdb
 import pyarrow as pa
 
-from case2code import database
+from case2code import database, features
 from case2code.day import Day
 from case2code.extract_functions import functions_key
-from case2code.ledger import BUCKETS
 from case2code.plan_day import Shard, split
+from case2code.recipe import Part
 from case2code.records import FUNCTIONS, REPOSITORIES, VERDICTS
 from case2code.store import Store
 
@@ -36,14 +37,16 @@ def filter_functions(day: Day, extracted: list[Shard], store: Store, shards: int
     store.write_table(day.table_key("repositories"), repositories)
     connection = database.connect(store)
     database.view(connection, "functions", store, function_keys(repositories), FUNCTIONS)
-    verdicts = judge(connection, day)
-    store.write_table(day.table_key("verdicts"), verdicts)
-    kept = verdicts.filter(verdicts["kept"])
-    counts = {"functions": verdicts.num_rows, "kept": kept.num_rows}
-    buckets = sorted({function_id[0] for function_id in kept["function_id"].to_pylist()})
-    log.info("Kept %d of %d functions → %s", kept.num_rows, verdicts.num_rows, store.uri(day.table_key("verdicts")))
-    worthwhile = max(1, kept.num_rows // MIN_FUNCTIONS_PER_SHARD)
-    return split(day.prefix, [(bucket, "") for bucket in BUCKETS if bucket in buckets], min(shards, worthwhile)), counts
+    judge(connection, day.recipe.rules, lambda name: features.open_table(name, connection, day.recipe, store))
+    key = day.table_key("verdicts")
+    store.write_batches(key, VERDICTS, database.stream(connection, "select/verdicts", VERDICTS))
+    database.view(connection, "verdicts", store, [key], VERDICTS)
+    buckets = database.query(connection, "report/verdicts").to_pylist()
+    counts = {name: sum(row[name] for row in buckets) for name in ("functions", "kept")}
+    log.info("Kept %d of %d functions → %s", counts["kept"], counts["functions"], store.uri(key))
+    worthwhile = max(1, counts["kept"] // MIN_FUNCTIONS_PER_SHARD)
+    members = [(row["bucket"], "") for row in buckets if row["kept"]]
+    return split(day.prefix, members, min(shards, worthwhile)), counts
 
 
 def function_keys(repositories: pa.Table) -> list[str]:
@@ -52,15 +55,23 @@ def function_keys(repositories: pa.Table) -> list[str]:
     return sorted({functions_key(key) for key in repositories["files_key"].to_pylist() if key})
 
 
-def judge(connection: duckdb.DuckDBPyConnection, day: Day) -> pa.Table:
-    """Rows of VERDICTS for the view `functions`, ordered by occurrence."""
-    dropped = pa.schema([("occurrence_id", pa.string()), ("rule", pa.string()), ("reason", pa.string())]).empty_table()
-    for rule in day.recipe.rules:
-        database.table(connection, "dropped", dropped)
-        database.query(connection, "select/create_candidates")
-        found = database.query(connection, f"rules/{rule.name}", **rule.settings)
-        names = pa.array([rule.name] * found.num_rows, pa.string())
-        dropped = pa.concat_tables([dropped, found.add_column(1, "rule", names).cast(dropped.schema)])
-        log.info("Rule %s dropped %d functions", rule.name, found.num_rows)
-    database.table(connection, "dropped", dropped)
-    return database.query(connection, "select/verdicts").cast(VERDICTS)
+def judge(connection: duckdb.DuckDBPyConnection, rules: Sequence[Part], open_feature: Callable[[str], None]) -> None:
+    """Judge the view `functions`: who is dropped by which rule, and why, goes to a table `dropped`.
+
+    `open_feature(name)` makes a feature table complete for the view `candidates`, which has what no rule has dropped.
+    """
+    database.run(connection, "select/create_dropped")
+    database.run(connection, "select/create_candidates")
+    gathered = False
+    for rule in rules:
+        needed = features.needed(database.statement(f"rules/{rule.name}"))
+        if needed and not gathered:
+            # From here on the code is read again and again, and few functions are left.
+            database.run(connection, "select/create_remaining")
+            database.run(connection, "select/create_remaining_candidates")
+            gathered = True
+        for name in needed:
+            open_feature(name)
+        database.create(connection, "found", f"rules/{rule.name}", **rule.settings)
+        dropped = database.run(connection, "select/add_dropped", rule=rule.name)
+        log.info("Rule %s dropped %d functions", rule.name, dropped)

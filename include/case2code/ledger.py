@@ -17,41 +17,49 @@ BUCKETS: Final = "0123456789abcdef"
 
 
 class Ledger:
-    """The ledger under `prefix`; rows are dicts of `schema` and `key` names the columns that identify one."""
+    """The ledger under `prefix`; rows are of `schema` and `key` names the columns that identify one."""
 
     def __init__(self, store: Store, prefix: str, schema: pa.Schema, key: Sequence[str]) -> None:
         self.store = store
         self.prefix = prefix
         self.schema = schema
         self.key = list(key)
-        self._read: dict[str, dict[str, set[tuple[Any, ...]]]] = {bucket: {} for bucket in BUCKETS}
+        self._read: dict[str, dict[str, pa.Table]] = {bucket: {} for bucket in BUCKETS}
 
     def objects(self, bucket: str) -> list[str]:
         """Keys of the bucket's objects, oldest first."""
         return self.store.keys(f"{self.prefix}/{bucket}/")
 
-    def append(self, bucket: str, rows: Sequence[dict[str, Any]]) -> int:
+    def all_objects(self) -> list[str]:
+        """Keys of the objects of all buckets."""
+        return [key for bucket in BUCKETS for key in self.objects(bucket)]
+
+    def append(self, bucket: str, rows: Sequence[dict[str, Any]] | pa.Table) -> int:
         """Commit rows of one bucket; returns how many were new. Rows that another run committed first are dropped."""
+        table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist(list(rows), schema=self.schema)
         while True:
-            seen = self._identities(bucket)
-            known = set().union(*seen.values())
-            fresh = {self._identity(row): row for row in rows if self._identity(row) not in known}
-            if not fresh:
+            seen = self._keys(bucket)
+            fresh = self._fresh(table, seen)
+            if fresh.num_rows == 0:
                 return 0
             number = max((int(name.rpartition("/")[2].removesuffix(".parquet")) for name in seen), default=0) + 1
             name = f"{self.prefix}/{bucket}/{number:08d}.parquet"
-            table = pa.Table.from_pylist(list(fresh.values()), schema=self.schema)
-            if self.store.write_if_absent(name, to_parquet(table)):
-                seen[name] = set(fresh)
-                return len(fresh)
+            if self.store.write_if_absent(name, to_parquet(fresh)):
+                seen[name] = fresh.select(self.key)
+                return int(fresh.num_rows)
 
-    def _identity(self, row: dict[str, Any]) -> tuple[Any, ...]:
-        return tuple(row[name] for name in self.key)
+    def _fresh(self, table: pa.Table, seen: dict[str, pa.Table]) -> pa.Table:
+        """The rows whose key is in no object yet, each key once: the last row that has it."""
+        keys = table.select(self.key).append_column("_row", pa.array(range(table.num_rows), pa.int64()))
+        last = keys.group_by(self.key).aggregate([("_row", "max")])
+        known = pa.concat_tables([table.schema.empty_table().select(self.key), *seen.values()])
+        fresh = last.join(known, self.key, join_type="left anti")
+        return table.take(fresh["_row_max"].combine_chunks().sort())
 
-    def _identities(self, bucket: str) -> dict[str, set[tuple[Any, ...]]]:
-        """Identities by object; an object never changes, so each is read once."""
+    def _keys(self, bucket: str) -> dict[str, pa.Table]:
+        """Keys of the rows by object, as Arrow tables; an object never changes, so each is read once."""
         read = self._read[bucket]
         for name in self.objects(bucket):
             if name not in read:
-                read[name] = {self._identity(row) for row in self.store.read_table(name, self.key).to_pylist()}
+                read[name] = self.store.read_table(name, self.key)
         return read

@@ -32,9 +32,14 @@ def require(kind: str, name: str, folder: Path, suffix: str) -> Path:
 
 
 def module(family: str, name: str) -> ModuleType:
-    """Module of the source or writer `name`, for example `module("sources", "pypi")`."""
+    """Module of the source, writer or feature `name`, for example `module("sources", "pypi")`."""
     require(family.removesuffix("s"), name, Path(__file__).parent / family, ".py")
     return import_module(f"case2code.{family}.{name}")
+
+
+def feature_names() -> list[str]:
+    """Names of the feature tables that rules may read."""
+    return names(Path(__file__).parent / "features", ".py")
 
 
 def text(folder: Path, name: str, suffix: str) -> str:

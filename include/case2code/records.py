@@ -100,6 +100,52 @@ VERDICTS: Final = pa.schema(
     ]
 )
 
+#: Ledger: one row per text of a function, with what is secret or personal in it; `shown` says how long it is.
+FINDINGS: Final = pa.schema(
+    [
+        ("text_id", pa.string()),
+        ("findings", pa.list_(pa.struct([("kind", pa.string()), ("detector", pa.string()), ("shown", pa.string())]))),
+    ]
+)
+
+#: Ledger: one row per text of a function, with the benchmark task that it shares most n-grams with, null for none.
+BENCHMARK_OVERLAPS: Final = pa.schema(
+    [
+        ("text_id", pa.string()),
+        ("task", pa.string()),
+        ("shared", pa.int32()),
+        ("example", pa.string()),
+    ]
+)
+
+#: Ledger: one row per function, its MinHash signature.
+SIGNATURES: Final = pa.schema(
+    [
+        ("function_id", pa.string()),
+        ("signature", pa.list_(pa.uint32())),
+    ]
+)
+
+#: Ledger: one row per function, the near-duplicate cluster that it belongs to for good.
+CLUSTERS: Final = pa.schema(
+    [
+        ("function_id", pa.string()),
+        ("cluster_id", pa.string()),
+        ("similar_to", pa.string()),
+        ("similarity", pa.float64()),
+    ]
+)
+
+#: One row per task of the recipe's benchmarks, as far as rules read it.
+BENCHMARKS: Final = pa.schema(
+    [
+        ("task", pa.string()),
+        ("benchmark", pa.string()),
+        ("name", pa.string()),
+        ("parameters", pa.int32()),
+    ]
+)
+
 _NUMBERS: Final = pa.list_(pa.int32())
 #: What `writers.Reached` holds.
 REACHED: Final = pa.struct(

@@ -6,7 +6,6 @@ One SQL statement (`sql/select/cases.sql`) over the day's inputs and executions.
 import logging
 
 import duckdb
-import pyarrow.compute as pc
 
 from case2code import database
 from case2code.day import Day
@@ -24,18 +23,15 @@ def select_cases(day: Day, store: Store) -> dict[str, int]:
     connection = database.connect(store)
     open_executions(connection, day, store)
     settings = day.recipe.select.model_dump()
-    cases = database.query(connection, "select/cases", **settings).cast(CASES)
-    store.write_table(day.table_key("cases"), cases)
-    kept = cases.filter(cases["kept"])
-    samples = len(pc.unique(kept["function_id"]))
+    key = day.table_key("cases")
+    store.write_batches(key, CASES, database.stream(connection, "select/cases", CASES, **settings))
+    database.view(connection, "cases", store, [key], CASES)
+    counts: dict[str, int] = database.query(connection, "report/cases").to_pylist()[0]
     log.info(
         "Kept %d of %d executed inputs as cases of %d samples → %s",
-        kept.num_rows,
-        cases.num_rows,
-        samples,
-        store.uri(day.table_key("cases")),
+        *(counts["cases"], counts["executions"], counts["samples"], store.uri(key)),
     )
-    return {"executions": cases.num_rows, "cases": kept.num_rows, "samples": samples}
+    return counts
 
 
 def open_executions(connection: duckdb.DuckDBPyConnection, day: Day, store: Store) -> None:

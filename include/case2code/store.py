@@ -8,16 +8,20 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import botocore.exceptions
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from case2code.errors import ConfigurationError, OutageError
+
+#: Rows of a row group, as DuckDB writes and likes them.
+ROW_GROUP: Final = 122_880
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,16 @@ class Store:
     def write_table(self, key: str, table: pa.Table) -> None:
         self.write(key, to_parquet(table))
 
+    def write_batches(self, key: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+        """Write a table of any length in the memory of one batch; each becomes a row group."""
+        with tempfile.TemporaryFile() as file:
+            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+                for batch in batches:
+                    writer.write_batch(batch, ROW_GROUP)
+            file.seek(0)
+            with self._explained(key):
+                self.client.put_object(Bucket=self.bucket, Key=self._full(key), Body=file)
+
 
 def to_json(value: Any) -> bytes:
     """JSON as it is stored: keys sorted, so that equal values are equal bytes."""
@@ -165,7 +179,7 @@ def to_json(value: Any) -> bytes:
 
 
 def to_parquet(table: pa.Table) -> bytes:
-    """Parquet as it is stored: the same rows give the same bytes; row groups suit DuckDB (122,880 rows)."""
+    """Parquet as it is stored: the same rows give the same bytes; row groups suit DuckDB."""
     sink = io.BytesIO()
-    pq.write_table(table, sink, compression="zstd", row_group_size=122_880)
+    pq.write_table(table, sink, compression="zstd", row_group_size=ROW_GROUP)
     return sink.getvalue()

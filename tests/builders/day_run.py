@@ -31,7 +31,20 @@ ALL_RULES: list[Any] = [
     "no_undefined_names",
     {"no_input_output": {"builtins": ["open", "print", "input"]}},
     {"size": {"min_statements": 1, "max_lines": 80, "max_chars": 4000}},
+    {"complexity": {"max_cyclomatic_complexity": 25}},
+    "no_files",
+    "no_network",
+    "no_processes",
+    "no_randomness",
+    "no_clock",
+    "no_environment",
+    "no_graphics",
     "duplicate",
+    "no_secrets",
+    "no_personal_data",
+    "benchmark_name",
+    {"benchmark_overlap": {"max_shared_ngrams": 2}},
+    {"near_duplicate": {"keep": "oldest"}},
 ]
 
 
@@ -41,6 +54,7 @@ def tiny_recipe(urls: Iterable[str], **changes: Any) -> Recipe:
         "name": "tiny",
         "sources": [{"git": {"urls": list(urls)}}],
         "rules": ALL_RULES,
+        "benchmarks": {"sets": ["human_eval"]},
         "writers": [{"boundary": {"inputs": 12}}],
         "split": {"test_share": 0.5},
     }

@@ -1,5 +1,6 @@
 """What every filter rule keeps to: a reason for each drop, no opinion on order, and no way to bring a row back."""
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from case2code import database, parts
-from case2code.day import Day
+from case2code import database, parts, records
 from case2code.filter_functions import judge
 from case2code.recipe import load_recipe
 from case2code.records import FUNCTIONS
@@ -22,12 +22,37 @@ RULES = {part.name: part for part in DEFAULT.rules}
 #: One database for all examples; to open one takes longer than a rule.
 CONNECTION = duckdb.connect()
 
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode()).hexdigest()
+
+
 NAMED = st.sampled_from(["MIT", "GPL-3.0-only", "MIT OR GPL-3.0-only", "(MIT)", None])
 PARAMETER = st.builds(
     lambda name, kind: {"name": name, "kind": kind, "has_default": False},
     st.sampled_from("xyz"),
     st.sampled_from(["POSITIONAL_ONLY", "POSITIONAL_OR_KEYWORD", "VAR_POSITIONAL", "VAR_KEYWORD"]),
 )
+
+
+#: Texts by what the feature tables say of them.
+CODE = ["def f(x): return x\n", "KEY = 'AKIA…'", "# jane.roe@…", "def is_prime(n): return 'as in a benchmark'\n"]
+FINDING = {"detector": "some detector", "shown": "of 20 characters"}
+FEATURES = {
+    "findings": [
+        {"text_id": md5(CODE[0]), "findings": []},
+        {"text_id": md5(CODE[1]), "findings": [FINDING | {"kind": "secret"}, FINDING | {"kind": "personal"}]},
+        {"text_id": md5(CODE[2]), "findings": [FINDING | {"kind": "personal"}]},
+    ],
+    "benchmark_overlaps": [
+        {"text_id": md5(CODE[0]), "shared": 0},
+        {"text_id": md5(CODE[3]), "shared": 7, "task": "human_eval 31", "example": "a b c"},
+    ],
+    "clusters": [{"function_id": name, "cluster_id": cluster} for name, cluster in zip("fgh", "ffh", strict=True)],
+    "benchmarks": [{"task": "human_eval 31", "benchmark": "human_eval", "name": "is_prime", "parameters": 1}],
+}
+for name, rows in FEATURES.items():
+    CONNECTION.register(name, pa.Table.from_pylist(rows, schema=getattr(records, name.upper())))
 
 
 def texts(*of: str) -> st.SearchStrategy[list[str]]:
@@ -37,18 +62,22 @@ def texts(*of: str) -> st.SearchStrategy[list[str]]:
 FUNCTION = st.fixed_dictionaries(
     {
         "function_id": st.sampled_from(["f", "g", "h"]),
-        "code": st.sampled_from(["def f(x): return x\n", "x" * 5_000, ""]),
+        "code": st.sampled_from([*CODE, "x" * 5_000, ""]),
         "parameters": st.lists(PARAMETER, max_size=7),
         "returns_value": st.booleans(),
         "is_async": st.booleans(),
         "is_generator": st.booleans(),
         "has_decorators": st.booleans(),
-        "undefined_names": texts("helper", "LIMIT"),
+        "undefined_names": texts("helper", "random", "socket"),
         "builtins_used": texts("len", "open", "print"),
-        "imports": texts("math", "os", ".x"),
+        "imports": texts("math", "os.path", ".x", "time", "subprocess", "tkinter"),
         "loc": st.integers(0, 100),
         "statements": st.integers(0, 3),
-        "repository": st.sampled_from(["r1", "r2"]),
+        "attributes": texts("now", "append", "environ"),
+        "cyclomatic_complexity": st.integers(1, 40),
+        "committed_at": st.sampled_from([datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)]),
+        "name": st.sampled_from(["f", "is_prime"]),
+        "repository": st.sampled_from(["r1", "r2", "human-eval"]),
         "path": st.sampled_from(["a.py", "b.py"]),
         "start_line": st.integers(1, 3),
         "license": NAMED,
@@ -64,9 +93,9 @@ SOME = settings(max_examples=12)
 
 def verdicts(rows: list[dict[str, Any]], rules: list[Any]) -> dict[str, dict[str, Any]]:
     """Verdicts of a day with these rules, by occurrence."""
-    day = Day(datetime(2026, 3, 2, tzinfo=UTC), DEFAULT.model_copy(update={"rules": tuple(rules)}))
     CONNECTION.register("functions", pa.Table.from_pylist(rows, schema=FUNCTIONS))
-    found = judge(CONNECTION, day).to_pylist()
+    judge(CONNECTION, rules, lambda name: None)  # the feature tables are there
+    found = database.query(CONNECTION, "select/verdicts").to_pylist()
     return {row["occurrence_id"]: row for row in found}
 
 

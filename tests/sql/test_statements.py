@@ -4,6 +4,7 @@ A case says what it shows in its first line, and gives
 
 - `tables`: rows by table; a column that is not named is null, or as in the folder's `defaults.yaml`;
 - `settings`: the statement's `$named` parameters;
+- `answer`: for a statement that creates a table, the name of that table;
 - `expected`: the rows that come out, with the columns that the case is about; or, for a statement of two columns,
   a mapping of the first to the second.
 """
@@ -23,10 +24,18 @@ CASES = sorted(HERE.glob("*/*/*.yaml"))
 SCHEMAS = {
     "candidates": records.FUNCTIONS,
     "inputs_before": records.INPUTS,
+    "known": pa.schema([("text_id", pa.string()), ("function_id", pa.string())]),
+    "unseen": pa.schema([("id", pa.string()), ("code", pa.string())]),
+    "unclustered": pa.schema([("function_id", pa.string())]),
+    "assigned": records.CLUSTERS,
+    "unpublished": records.SAMPLES,
     "dropped": pa.schema([(name, pa.string()) for name in ("occurrence_id", "rule", "reason")]),
 } | {
     name: getattr(records, name.upper())
-    for name in ("repositories", "files", "functions", "verdicts", "inputs", "executions", "cases", "samples")
+    for name in (
+        *("repositories", "files", "functions", "verdicts", "inputs", "executions", "cases", "samples"),
+        *("findings", "benchmark_overlaps", "signatures", "clusters", "benchmarks"),
+    )
 }
 
 
@@ -38,7 +47,7 @@ def load(path: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("path", CASES, ids=lambda path: str(path.relative_to(HERE).with_suffix("")))
 def test_case(path: Path):
     case = load(path)
-    assert set(case) <= {"tables", "settings", "expected"}
+    assert set(case) <= {"tables", "settings", "answer", "expected"}
     assert path.read_text().startswith("# "), "the first line says what the case shows"
     shared = HERE / path.parent.parent.name / "defaults.yaml"
     defaults = load(shared) if shared.exists() else {}
@@ -48,7 +57,8 @@ def test_case(path: Path):
             assert all(set(row) <= set(SCHEMAS[name].names) for row in whole), "a column that does not exist"
             connection.register(name, pa.Table.from_pylist(whole, schema=SCHEMAS[name]))
         statement = f"{path.parent.parent.name}/{path.parent.name}"
-        found = database.query(connection, statement, **case.get("settings", {})).to_pylist()
+        answer = database.query(connection, statement, **case.get("settings", {}))
+        found = (connection.table(case["answer"]).to_arrow_table() if "answer" in case else answer).to_pylist()
     expected = case["expected"]
     if isinstance(expected, dict):
         assert [tuple(row.values()) for row in found if tuple(row.values()) not in expected.items()] == []
@@ -70,9 +80,16 @@ def test_every_statement_of_a_family_has_its_cases(folder: str):
 
 
 def test_every_statement_has_a_case():
-    """But for the view that the rules contract runs with every rule."""
+    """But for those that the rules contract runs with every rule."""
+    of_all_rules = {
+        f"select/{name}"
+        for name in (
+            *("create_candidates", "create_dropped", "add_dropped"),
+            *("create_remaining", "create_remaining_candidates"),
+        )
+    }
     statements = {str(path.relative_to(parts.SQL).with_suffix("")) for path in parts.SQL.glob("*/*.sql")}
-    assert statements - {str(path.parent.relative_to(HERE)) for path in CASES} == {"select/create_candidates"}
+    assert statements - {str(path.parent.relative_to(HERE)) for path in CASES} == of_all_rules
 
 
 def test_every_case_belongs_to_a_statement():

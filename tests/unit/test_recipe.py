@@ -73,6 +73,8 @@ FTP = "ftp://example.org/x"
     ("change", "value_and_place", "choices"),
     [
         ({"colour": 1}, "unknown key 'colour'", "known here: name, description, sources"),
+        ({"rules": ["benchmark_name", "duplicate"]}, "filter rule 'benchmark_name'", "benchmarks.sets is empty"),
+        ({"benchmarks": {"sets": [{"nam": 1}]}}, "benchmarks.sets.0", "nam"),
         ({"select": {"min_case": 1}}, "unknown key 'select.min_case'", "known here: min_cases, max_cases"),
         ({"scrape": {"max_file_mb": 1}}, "unknown key 'scrape.max_file_mb'", "known here: max_file_kb"),
         ({"rules": ["no_netwrk"]}, "no filter rule 'no_netwrk'", f"include/sql/rules/ has: {SQL_RULES}"),

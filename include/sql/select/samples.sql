@@ -70,7 +70,7 @@ SELECT
     NULL::INTEGER AS mutants_killed,
     functions.loc,
     functions.cyclomatic_complexity,
-    NULL::VARCHAR AS cluster_id,
+    clusters.cluster_id,
     NULL::VARCHAR AS benchmark_twin,
     $isolation AS isolation,
     $python_version AS python_version
@@ -78,5 +78,6 @@ FROM functions
 INNER JOIN verdicts USING (occurrence_id)
 INNER JOIN kept_cases ON functions.function_id = kept_cases.function_id
 LEFT JOIN coverage ON functions.function_id = coverage.function_id
+LEFT JOIN clusters ON functions.function_id = clusters.function_id
 WHERE verdicts.kept
 ORDER BY split DESC, sample_id

@@ -1,0 +1,7 @@
+-- How many samples each split gets.
+SELECT
+    split,
+    count(*) AS samples
+FROM unpublished
+GROUP BY split
+ORDER BY split
