@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 #: A shard has at least so many kept functions. A task costs 1 to 2 s of scheduling; so many functions take more than
 #: 20 times that, with free inputs alone, so a task more would not be worth it.
-MIN_FUNCTIONS_PER_SHARD: Final = 800
+MIN_FUNCTIONS_PER_SHARD: Final = 1_500
 
 
 def filter_functions(day: Day, extracted: list[Shard], store: Store, shards: int) -> tuple[list[Shard], dict[str, int]]:
