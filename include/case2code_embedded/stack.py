@@ -134,7 +134,8 @@ def _environment(stack: Stack) -> dict[str, str]:
         "core__fernet_key": stack.keys["fernet"],
         "core__simple_auth_manager_users": f"{USER}:admin",
         "core__simple_auth_manager_passwords_file": passwords,
-        "database__sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}",
+        # It has one writer at a time; a backfill's command waits for it longer than the five seconds of the default.
+        "database__sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}?timeout=60",
         "api__host": "127.0.0.1",
         "api__port": stack.ports["CASE2CODE_PORT_UI"],
         "api__workers": 1,

@@ -147,7 +147,7 @@ def corpus() -> list[dict[str, Any]]:
     for line in _CORPUS.read_text().splitlines():
         entry = json.loads(line)
         file = {name: entry.get(name) for name in ("repository", "revision", "path", "license", "url")}
-        file |= {"source": "pypi", "committed_at": None, "content": entry["code"]}
+        file |= {"source": "pypi", "committed_at": None, "content": entry["code"], "drop_rule": None}
         row = next(row for row in extract(file) if row.get("name") == entry["name"])
         found.append(row | {"code": entry["code"]})
     return random.Random(1).sample(found, _SAMPLE)
