@@ -1,8 +1,9 @@
 """DuckDB over the store: connections, and SQL that lives in `include/sql` with one statement a file."""
 
 import importlib.util
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -73,6 +74,38 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+#: What a view or a macro can be given.
+Value = str | list[str] | Mapping[str, str] | Mapping[str, list[str]]
+
+
+def literal(value: Value) -> str:
+    """A text, a list of texts or a map with texts as keys, as SQL writes it.
+
+    >>> literal({"o'clock": ["a"]})
+    "MAP {'o''clock': ['a']}"
+    """
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_quoted, value))}]"
+    return f"MAP {{{', '.join(f'{_quoted(key)}: {literal(item)}' for key, item in value.items())}}}"
+
+
+def define(connection: duckdb.DuckDBPyConnection, path: str, **values: Value) -> None:
+    """Run a statement that defines a view or a macro: DuckDB keeps its text, so `$named` values become literals.
+
+    Raises OutageError where S3 does not answer: DuckDB looks at the files that a view names.
+    """
+    text = statement(path)
+    unknown = parameters(text) - set(values)
+    if unknown:
+        raise ConfigurationError(f"{path}.sql has the parameters ${', $'.join(sorted(unknown))}, which nothing gives")
+    try:
+        connection.execute(re.sub(r"\$([a-z_]+)", lambda found: literal(values[found[1]]), text))
+    except duckdb.IOException as error:
+        raise OutageError(f"DuckDB could not read what {path}.sql needs: {error}") from error
+
+
 def statement(path: str) -> str:
     """Text of a statement, for example `statement("report/funnel")`."""
     folder, _, name = path.rpartition("/")
@@ -141,3 +174,12 @@ def view(connection: duckdb.DuckDBPyConnection, name: str, store: Store, keys: l
         connection.read_parquet(store.uris(keys)).create_view(name, replace=True)
     except duckdb.IOException as error:
         raise OutageError(f"DuckDB could not read {store.uri(keys[0])}: {error}") from error
+
+
+def local_view(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path], schema: pa.Schema) -> None:
+    """Make the Parquet files `paths` of this machine readable in SQL as `name`; without any it is an empty table."""
+    connection.unregister(name)
+    if not paths:
+        connection.register(name, schema.empty_table())
+        return
+    connection.read_parquet([str(path) for path in paths], hive_partitioning=False).create_view(name, replace=True)

@@ -4,9 +4,14 @@ A ledger is split into 16 buckets by the first hex digit of `function_id`. A buc
 `00000001.parquet`, `00000002.parquet`, …, each created by a conditional write. Whoever loses the race for a number
 reads what the winner wrote, drops the rows that it has, and takes the next number: a key is in the ledger once,
 whatever is killed and however many runs append at the same time (`decisions/0003-ledgers.md`).
+
+`00000001-00000016.parquet` has the rows of sixteen objects (`compact_ledgers`): where it is there, they do not count,
+whether they are deleted yet or not (`decisions/0012-maintenance.md`).
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
@@ -14,6 +19,43 @@ import pyarrow as pa
 from case2code.store import Store, to_parquet
 
 BUCKETS: Final = "0123456789abcdef"
+
+
+_NAME: Final = re.compile(r"(?P<folder>.+/)(?P<first>\d{8})(?:-(?P<last>\d{8}))?\.parquet")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Range:
+    """An object of a bucket, and the numbers of which it has the rows."""
+
+    folder: str
+    first: int
+    last: int
+
+    @property
+    def key(self) -> str:
+        last = f"-{self.last:08d}" if self.last > self.first else ""
+        return f"{self.folder}{self.first:08d}{last}.parquet"
+
+    @classmethod
+    def of(cls, key: str) -> "Range | None":
+        """Range of the object `key`, None where that is no object of a ledger."""
+        found = _NAME.fullmatch(key)
+        return found and cls(found["folder"], int(found["first"]), int(found["last"] or found["first"]))
+
+
+def visible(objects: Iterable[Range]) -> list[Range]:
+    """Those of one bucket's objects that count, oldest first: no other one has their rows too.
+
+    >>> [r.last for r in visible([Range("", 1, 1), Range("", 2, 2), Range("", 1, 2), Range("", 3, 3)])]
+    [2, 3]
+    """
+    found: list[Range] = []
+    for one in sorted(objects, key=lambda one: (one.first, -one.last)):
+        # Two of them are nested or apart, as `compact_ledgers` makes them.
+        if not found or one.first > found[-1].last:
+            found.append(one)
+    return found
 
 
 class Ledger:
@@ -27,8 +69,9 @@ class Ledger:
         self._read: dict[str, dict[str, pa.Table]] = {bucket: {} for bucket in BUCKETS}
 
     def objects(self, bucket: str) -> list[str]:
-        """Keys of the bucket's objects, oldest first."""
-        return self.store.keys(f"{self.prefix}/{bucket}/")
+        """Keys of the bucket's objects that count, oldest first."""
+        found = map(Range.of, self.store.keys(f"{self.prefix}/{bucket}/"))
+        return [one.key for one in visible(one for one in found if one)]
 
     def all_objects(self) -> list[str]:
         """Keys of the objects of all buckets."""
@@ -42,9 +85,11 @@ class Ledger:
             fresh = self._fresh(table, seen)
             if fresh.num_rows == 0:
                 return 0
-            number = max((int(name.rpartition("/")[2].removesuffix(".parquet")) for name in seen), default=0) + 1
+            number = max((one.last for one in map(Range.of, seen) if one), default=0) + 1
             name = f"{self.prefix}/{bucket}/{number:08d}.parquet"
-            if self.store.write_if_absent(name, to_parquet(fresh)):
+            # Whoever was stopped for days between these lines may find its number free because the object that had it
+            # was compacted and deleted: what it writes there does not count, and it begins again.
+            if self.store.write_if_absent(name, to_parquet(fresh)) and name in self.objects(bucket):
                 seen[name] = fresh.select(self.key)
                 return int(fresh.num_rows)
 
@@ -58,8 +103,10 @@ class Ledger:
 
     def _keys(self, bucket: str) -> dict[str, pa.Table]:
         """Keys of the rows by object, as Arrow tables; an object never changes, so each is read once."""
-        read = self._read[bucket]
-        for name in self.objects(bucket):
-            if name not in read:
-                read[name] = self.store.read_table(name, self.key)
+        before = self._read[bucket]
+        read = {
+            name: before[name] if name in before else self.store.read_table(name, self.key)
+            for name in self.objects(bucket)
+        }
+        self._read[bucket] = read
         return read

@@ -14,6 +14,7 @@ from case2code.errors import ConfigurationError
 INCLUDE: Final = Path(__file__).resolve().parent.parent
 SQL: Final = INCLUDE / "sql"
 PROMPTS: Final = INCLUDE / "prompts"
+SAMPLE_PROMPTS: Final = PROMPTS / "samples"
 RECIPES: Final = INCLUDE / "recipes"
 CARDS: Final = INCLUDE / "cards"
 
@@ -48,9 +49,9 @@ def text(folder: Path, name: str, suffix: str) -> str:
     return require(kind, name, folder, suffix).read_text(encoding="utf-8")
 
 
-def prompt(name: str, placeholders: set[str]) -> Template:
-    """A prompt in `include/prompts`. Raises ConfigurationError where it names a placeholder that nothing fills."""
-    template = Template(text(PROMPTS, name, ".txt"))
+def prompt(name: str, placeholders: set[str], folder: Path) -> Template:
+    """A prompt in `folder`. Raises ConfigurationError where it names a placeholder that nothing fills."""
+    template = Template(text(folder, name, ".txt"))
     unknown = set(template.get_identifiers()) - placeholders
     if unknown or not template.is_valid():
         raise ConfigurationError(

@@ -5,6 +5,7 @@ An unknown key, source, writer, rule or prompt is an error that names the value,
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -17,8 +18,10 @@ from case2code import database, parts, records
 from case2code.errors import ConfigurationError
 from case2code.records import FUNCTIONS
 
-#: What `prompt`, the text of a sample, may say.
+#: What a template of `prompts` may say.
 SAMPLE_PLACEHOLDERS: Final = {"function_name", "cases"}
+
+_MAX_NAME_CHARS: Final = 40
 
 
 class Section(BaseModel):
@@ -71,14 +74,19 @@ class Execute(Section):
     min_isolation: Literal["L0", "L1", "L2", "L3"] = Field(
         "L2", description="L3: namespaces and all of L2; L2: no files, network or processes; the sandbox refuses below"
     )
+    also_on: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{1,200}$")], ...] = Field(
+        (), description="other interpreters on the workers, like python3.13: a case that differs there is left out"
+    )
 
 
 class Select(Section):
     """Which cases and which functions make a sample."""
 
     min_cases: int = Field(4, ge=2)
-    max_cases: int = Field(12, ge=2)
-    max_shown: int = Field(6, ge=1, description="the other cases are hidden")
+    max_cases: int = Field(16, ge=2)
+    min_shown: int = Field(6, ge=1, description="so many are shown even where fewer tell the function from its mutants")
+    max_shown: int = Field(12, ge=1, description="the other cases are hidden")
+    max_candidates: int = Field(48, ge=2, description="so many executed inputs of a function run on its mutants")
     min_distinct_outputs: int = Field(3, ge=1, description="two are enough where they are True and False")
     max_case_chars: int = Field(400, ge=16, description="length of a case's arguments and of its value")
     max_raised_share: float = Field(0.25, ge=0, le=1, description="share of a sample's cases that may raise")
@@ -87,7 +95,21 @@ class Select(Section):
     def _room(self) -> "Select":
         if self.max_cases < self.min_cases:
             raise ValueError(f"max_cases is {self.max_cases}, below min_cases, which is {self.min_cases}")
+        if self.max_shown < self.min_shown:
+            raise ValueError(f"max_shown is {self.max_shown}, below min_shown, which is {self.min_shown}")
+        if self.max_candidates < self.max_cases:
+            raise ValueError(f"max_candidates is {self.max_candidates}, below max_cases, which is {self.max_cases}")
         return self
+
+
+class Prompts(Section):
+    """The texts of the samples: which templates of `include/prompts/samples`, and whose names are shown."""
+
+    templates: tuple[str, ...] = Field((), description="of what is trained on, chosen by a hash; empty: all there are")
+    held_out: str = Field("plain", description="the one template of what is held out")
+    anonymised_share: float = Field(
+        0.5, ge=0, le=1, description="share of samples whose function and parameters get names that say nothing"
+    )
 
 
 class Split(Section):
@@ -101,6 +123,9 @@ class Duplicates(Section):
     """When two functions are nearly the same."""
 
     min_similarity: float = Field(0.7, ge=0.5, le=1, description="share of 5-token shingles, as MinHash estimates it")
+    same_behaviour: Literal["drop", "mark"] = Field(
+        "drop", description="of functions that compute the same on shared inputs, keep the oldest, or all"
+    )
 
 
 class BenchmarkSet(Section):
@@ -119,6 +144,26 @@ class Benchmarks(Section):
 
     sets: tuple[Annotated[BenchmarkSet, BeforeValidator(_benchmark)], ...] = ()
     ngram_words: int = Field(8, ge=4, le=50, description="length of the runs of words that texts are compared by")
+    twins: Literal["drop", "mark"] = Field(
+        "drop", description="what becomes of functions that compute the same as a reference solution"
+    )
+
+
+class Retention(Section):
+    """Which snapshots `case2code_maintain` removes. The one that `latest` names always stays."""
+
+    keep_days: int | None = Field(
+        None, ge=1, le=36_500, description="those of so many days up to the newest one stay; null: all"
+    )
+    revoked: Literal["keep", "remove"] = Field("keep", description="what becomes of one with rows revoked since")
+
+
+class Alerts(Section):
+    """When a night is so unlike the week before it that somebody is told; changes nothing that is built."""
+
+    max_factor: float = Field(2.0, gt=1, description="kept share, samples or cost off by more than this")
+    min_cost_usd: float = Field(1.0, ge=0, description="a night that cost less is never too dear")
+    min_nights: int = Field(3, ge=1, le=7, description="with fewer in the week before, nothing is compared")
 
 
 class Recipe(Section):
@@ -134,8 +179,11 @@ class Recipe(Section):
     writers: tuple[PartEntry, ...] = Field(min_length=1)
     execute: Execute = Execute()
     select: Select = Select()
-    prompt: str = "sample"
+    prompts: Prompts = Prompts()
     split: Split = Split()
+    exports: tuple[str, ...] = Field((), description="forms in which each snapshot is published beside its Parquet")
+    retention: Retention = Retention()
+    alerts: Alerts = Alerts()
 
     @model_validator(mode="after")
     def _parts_exist(self) -> "Recipe":
@@ -160,12 +208,33 @@ class Recipe(Section):
                 raise ValueError(f"filter rule '{part.name}' finds nothing: benchmarks.sets is empty")
         if "duplicate" not in {part.name for part in self.rules}:
             raise ValueError("the rules lack 'duplicate': equal functions would be published twice")
-        parts.prompt(self.prompt, SAMPLE_PLACEHOLDERS)
+        for name in (*self.prompts.templates, self.prompts.held_out):
+            parts.prompt(name, SAMPLE_PLACEHOLDERS, parts.SAMPLE_PROMPTS)
+        for export in self.exports:
+            parts.require("export", export, Path(__file__).parent / "exports", ".py")
         return self
 
     @property
     def fingerprint(self) -> str:
-        return fingerprint(self.model_dump(mode="json"))
+        """Changes with whatever changes the result."""
+        return recipe_fingerprint(self.model_dump(mode="json"))
+
+    def only(self, sources: Iterable[str]) -> "Recipe":
+        """This recipe over the sources of these names alone: a data set of its own, so that it replaces no whole one.
+
+        Raises ConfigurationError where the recipe has no such source.
+        """
+        wanted, there = sorted(set(sources)), sorted({part.name for part in self.sources})
+        for name in wanted:
+            if name not in there:
+                raise ConfigurationError(f"the recipe {self.name} has no source '{name}'; it has: {', '.join(there)}")
+        if not wanted or wanted == there:
+            return self
+        name = f"{self.name}-only-{'-'.join(wanted)}"
+        if len(name) > _MAX_NAME_CHARS:
+            name = f"{self.name[: _MAX_NAME_CHARS - 13]}-{fingerprint(name)}"
+        kept = tuple(part for part in self.sources if part.name in wanted)
+        return self.model_copy(update={"name": name, "sources": kept})
 
 
 def _checked_settings(family: str, part: Part) -> Section:
@@ -192,6 +261,11 @@ def _try_rules(rules: tuple[Part, ...]) -> None:
                 raise ValueError(f"filter rule '{part.name}' cannot work with {part.settings}: {said}") from None
 
 
+def recipe_fingerprint(content: dict[str, Any]) -> str:
+    """That of a recipe as a manifest has it: who is told of what, and what is kept how long, changes no result."""
+    return fingerprint({key: value for key, value in content.items() if key not in ("alerts", "retention")})
+
+
 def fingerprint(value: object) -> str:
     """Twelve hex digits that change with `value` (anything JSON can hold)."""
     canonical = json.dumps(value, sort_keys=True, separators=(",", ":"))
@@ -201,14 +275,14 @@ def fingerprint(value: object) -> str:
 def load_recipe(name_or_path: str) -> Recipe:
     """Read a recipe by its name in `include/recipes`, or by the path of a YAML file.
 
-    Raises ConfigurationError with the place of every mistake.
+    With `extends: NAME` it has the keys of that recipe that it does not name itself. Raises ConfigurationError with the
+    place of every mistake.
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = parts.require("recipe", name_or_path, parts.RECIPES, ".yaml")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Recipe.model_validate(content)
+        return Recipe.model_validate(_extended(yaml.safe_load(path.read_text(encoding="utf-8"))))
     except OSError as error:
         raise ConfigurationError(f"cannot read the recipe {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -217,6 +291,18 @@ def load_recipe(name_or_path: str) -> Recipe:
         raise ConfigurationError(f"the recipe {path} is wrong: {_explain(error, Recipe)}") from None
     except ConfigurationError as error:
         raise ConfigurationError(f"the recipe {path} is wrong: {error}") from None
+
+
+def _extended(content: Any, seen: tuple[str, ...] = ()) -> Any:
+    """The recipe with what it takes from the one that it extends, and that from the one that it extends."""
+    if not isinstance(content, dict) or "extends" not in content:
+        return content
+    name = str(content["extends"])
+    if name in seen:
+        raise ConfigurationError(f"recipes extend each other in a circle: {' → '.join((*seen, name))}")
+    path = parts.require("recipe", name, parts.RECIPES, ".yaml")
+    taken = _extended(yaml.safe_load(path.read_text(encoding="utf-8")), (*seen, name))
+    return taken | {key: value for key, value in content.items() if key != "extends"}
 
 
 def _explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:

@@ -201,6 +201,52 @@ EXECUTIONS: Final = pa.schema(
     ]
 )
 
+#: Ledger: one row per function, program and set of probes: hashes of what the program computed, null where it returned
+#: nothing. The program is the function itself, or a benchmark's reference that was run beside it. `telling_outputs`
+#: counts the different outputs that are none of the arguments.
+PROBES: Final = pa.schema(
+    [
+        ("function_id", pa.string()),
+        ("program_id", pa.string()),
+        ("probe_set", pa.string()),
+        ("outputs", pa.list_(pa.int64())),
+        ("telling_outputs", pa.int32()),
+    ]
+)
+
+#: Ledger: one row per function and candidates for its cases (`cases_hash`). A mutant that no candidate kills is
+#: equivalent, as far as can be told; of one that some kill, the first of them are in `killed_by`.
+MUTANTS: Final = pa.schema(
+    [
+        ("function_id", pa.string()),
+        ("cases_hash", pa.string()),
+        (
+            "mutants",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("number", pa.int32()),
+                        ("operator", pa.string()),
+                        ("line", pa.int32()),
+                        ("killed_by", _TEXTS),
+                    ]
+                )
+            ),
+        ),
+    ]
+)
+
+#: One row per function with candidates for cases: how many mutants it has, how many of them the shown cases kill, and
+#: how many any candidate kills.
+MUTATION_SCORES: Final = pa.schema(
+    [
+        ("function_id", pa.string()),
+        ("mutants", pa.int32()),
+        ("mutants_killed_shown", pa.int32()),
+        ("mutants_killed", pa.int32()),
+    ]
+)
+
 #: One row per executed input of a kept function: a case, or the reason why not.
 CASES: Final = pa.schema(
     [
@@ -245,6 +291,8 @@ SAMPLES: Final = pa.schema(
         ("cases", PUBLISHED_CASES),
         ("prompt", pa.string()),
         ("completion", pa.string()),
+        ("prompt_template", pa.string()),
+        ("names_shown", pa.bool_()),
         ("repository", pa.string()),
         ("revision", pa.string()),
         ("path", pa.string()),
@@ -267,5 +315,125 @@ SAMPLES: Final = pa.schema(
         ("benchmark_twin", pa.string()),
         ("isolation", pa.string()),
         ("python_version", pa.string()),
+    ]
+)
+
+#: What an evaluation asks, one row per sample: under the names that the model sees, which `cases` use too.
+#: `positional_only` are parameters that the model sees without a name.
+QUESTIONS: Final = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("function_name", pa.string()),
+        ("prompt", pa.string()),
+        ("prompt_hash", pa.string()),
+        ("parameters", _TEXTS),
+        ("positional_only", _TEXTS),
+        (
+            "cases",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("arguments", pa.string()),
+                        ("outcome", pa.string()),
+                        ("value", pa.string()),
+                        ("comparator", pa.string()),
+                        ("shown", pa.bool_()),
+                    ]
+                )
+            ),
+        ),
+        ("completion", pa.string()),
+        ("loc", pa.int32()),
+        ("cyclomatic_complexity", pa.int32()),
+        ("license", pa.string()),
+        ("origin", pa.string()),
+    ]
+)
+
+#: Ledger: one row per prompt and number of the answer; `refusal` is what the model or the endpoint refused with.
+ANSWERS: Final = pa.schema(
+    [
+        ("prompt_hash", pa.string()),
+        ("number", pa.int32()),
+        ("text", pa.string()),
+        ("refusal", pa.string()),
+        ("finish_reason", pa.string()),
+        ("tokens_in", pa.int64()),
+        ("tokens_out", pa.int64()),
+        ("cost_usd", pa.float64()),
+    ]
+)
+
+#: One row per scored answer. `reason` is `solved`, or why not; the case is the first one, hidden ones before shown
+#: ones, that went wrong.
+SCORES: Final = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("number", pa.int32()),
+        ("reason", pa.string()),
+        ("solved", pa.bool_()),
+        ("solved_shown", pa.bool_()),
+        ("solved_hidden", pa.bool_()),
+        ("shown_right", pa.int32()),
+        ("shown", pa.int32()),
+        ("hidden_right", pa.int32()),
+        ("hidden", pa.int32()),
+        ("arguments", pa.string()),
+        ("expected", pa.string()),
+        ("found", pa.string()),
+        ("code", pa.string()),
+        ("isolation", pa.string()),
+    ]
+)
+
+#: One row per sample of an evaluation: how many of its answers were right, and the groups that it is counted in.
+SOLVED: Final = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("model", pa.string()),
+        ("evaluation", pa.string()),
+        ("answers", pa.int64()),
+        ("solved", pa.int64()),
+        ("solved_shown", pa.int64()),
+        ("solved_hidden", pa.int64()),
+        ("length", pa.string()),
+        ("complexity", pa.string()),
+        ("license", pa.string()),
+        ("origin", pa.string()),
+    ]
+)
+
+#: One row per evaluation of a snapshot; `low` and `high` hold pass@1 with 95 % confidence, `k` is the largest k.
+LEADERBOARD: Final = pa.schema(
+    [
+        ("model", pa.string()),
+        ("evaluation", pa.string()),
+        ("split", pa.string()),
+        ("names", pa.string()),
+        ("tasks", pa.int64()),
+        ("answers", pa.int64()),
+        ("pass_at_1", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("k", pa.int32()),
+        ("pass_at_k", pa.float64()),
+        ("pass_shown_at_1", pa.float64()),
+        ("pass_hidden_at_1", pa.float64()),
+        ("tokens_in", pa.int64()),
+        ("tokens_out", pa.int64()),
+        ("cost_usd", pa.float64()),
+    ]
+)
+
+#: One row per sample that a model was evaluated on; `solve_rate` is the mean over models, without baselines.
+DIFFICULTY: Final = pa.schema(
+    [
+        ("sample_id", pa.string()),
+        ("models", _TEXTS),
+        ("answers", pa.int64()),
+        ("solved", pa.int64()),
+        ("solve_rate", pa.float64()),
+        ("solved_by_baseline", pa.bool_()),
+        ("band", pa.string()),
     ]
 )

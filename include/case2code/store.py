@@ -12,7 +12,9 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, Final
 
 import botocore.exceptions
 import pyarrow as pa
@@ -22,6 +24,9 @@ from case2code.errors import ConfigurationError, OutageError
 
 #: Rows of a row group, as DuckDB writes and likes them.
 ROW_GROUP: Final = 122_880
+#: The client tries again until an answer begins; one that breaks off is asked for again here, so many times in all.
+_READS: Final = 5
+_CUT: Final = (botocore.exceptions.ResponseStreamingError, botocore.exceptions.IncompleteReadError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,24 +112,64 @@ class Store:
             pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._full(prefix))
             return sorted(item["Key"][cut:] for page in pages for item in page.get("Contents", []))
 
+    def modified(self, prefix: str) -> dict[str, datetime]:
+        """When each object under `prefix` was written, by key, as S3's own clock says."""
+        cut = len(self._full(""))
+        with self._explained(prefix):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._full(prefix))
+            return {i["Key"][cut:]: i["LastModified"] for page in pages for i in page.get("Contents", [])}
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; one that is gone already is no mistake."""
+        for key in keys:
+            with self._explained(key):
+                self.client.delete_object(Bucket=self.bucket, Key=self._full(key))
+
+    def tags(self, prefix: str) -> dict[str, str]:
+        """ETag of every object under `prefix` by key: what changed is known without reading it."""
+        cut = len(self._full(""))
+        with self._explained(prefix):
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._full(prefix))
+            return {item["Key"][cut:]: item["ETag"] for page in pages for item in page.get("Contents", [])}
+
+    def folders(self, prefix: str) -> list[str]:
+        """Names of the folders right under `prefix`, sorted; what they hold is not listed."""
+        full = self._full(prefix)
+        with self._explained(prefix):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=full, Delimiter="/"
+            )
+            found = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", [])]
+        return sorted(name.removeprefix(full).strip("/") for name in found)
+
     def read(self, key: str) -> bytes:
         return self.read_with_tag(key)[0]
 
     def read_with_tag(self, key: str) -> tuple[bytes, str]:
         """Content and ETag. Raises KeyError where there is no such object."""
         with self._explained(key):
-            try:
-                answer = self.client.get_object(Bucket=self.bucket, Key=self._full(key))
-                content: bytes = answer["Body"].read()
-            except botocore.exceptions.ClientError as error:
-                if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
-                    raise KeyError(self.uri(key)) from None
-                raise
+            for tries_left in reversed(range(_READS)):
+                try:
+                    answer = self.client.get_object(Bucket=self.bucket, Key=self._full(key))
+                    content: bytes = answer["Body"].read()
+                    break
+                except _CUT:
+                    if not tries_left:
+                        raise
+                except botocore.exceptions.ClientError as error:
+                    if error.response["Error"]["Code"] in ("404", "NoSuchKey"):
+                        raise KeyError(self.uri(key)) from None
+                    raise
         return content, answer["ETag"]
 
     def write(self, key: str, content: bytes) -> None:
         with self._explained(key):
             self.client.put_object(Bucket=self.bucket, Key=self._full(key), Body=content)
+
+    def write_file(self, key: str, path: Path) -> None:
+        """Write a file of any length that one request takes (5 GB), without holding it in memory."""
+        with path.open("rb") as file, self._explained(key):
+            self.client.put_object(Bucket=self.bucket, Key=self._full(key), Body=file)
 
     def write_if_absent(self, key: str, content: bytes) -> bool:
         """Create the object; False where another content is there already.
@@ -137,7 +182,7 @@ class Store:
         """Replace the version that has ETag `tag`; False where another has taken its place."""
         return self._conditional(key, content, IfMatch=tag)
 
-    def _conditional(self, key: str, content: bytes, **condition: str) -> bool:
+    def _conditional(self, key: str, content: bytes | IO[bytes], **condition: str) -> bool:
         with self._explained(key):
             try:
                 self.client.put_object(Bucket=self.bucket, Key=self._full(key), Body=content, **condition)
@@ -164,13 +209,24 @@ class Store:
 
     def write_batches(self, key: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
         """Write a table of any length in the memory of one batch; each becomes a row group."""
-        with tempfile.TemporaryFile() as file:
-            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-                for batch in batches:
-                    writer.write_batch(batch, ROW_GROUP)
-            file.seek(0)
-            with self._explained(key):
-                self.client.put_object(Bucket=self.bucket, Key=self._full(key), Body=file)
+        with _spooled(schema, batches) as file, self._explained(key):
+            self.client.put_object(Bucket=self.bucket, Key=self._full(key), Body=file)
+
+    def write_batches_if_absent(self, key: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> bool:
+        """The same, where there is no such object yet; False where there is one."""
+        with _spooled(schema, batches) as file:
+            return self._conditional(key, file, IfNoneMatch="*")
+
+
+@contextmanager
+def _spooled(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[IO[bytes]]:
+    """The table as a Parquet file on disk, at its beginning."""
+    with tempfile.TemporaryFile() as file:
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for batch in batches:
+                writer.write_batch(batch, ROW_GROUP)
+        file.seek(0)
+        yield file
 
 
 def to_json(value: Any) -> bytes:

@@ -402,8 +402,9 @@ def main(level: str) -> None:
     arguments = (values.encode({"x": target}),)
     with Sandbox(Limits(cpu_seconds=0.25, memory_mb=256), min_isolation=level, without=without) as sandbox:
         print(json.dumps({"level": sandbox.isolation.level, "layers": sandbox.isolation.layers_on}), flush=True)
-        # One function that is not stable, so that the interpreter which finds the cause is among those that are counted.
-        list(sandbox.run([Program("unstable", "def f(x): return id(x)", "f", ("{'x': []}",))]))
+        # One function that uses sets and one that is not stable, so that the interpreters which run under more hash seeds
+        # and the one which finds the cause are among those that are counted.
+        list(sandbox.run([good, Program("unstable", "def f(x): return id(x)", "f", ("{'x': []}",))]))
         baseline, pids = descendants(os.getpid()), sandbox.pids
         for attack in ATTACKS:
             if level == "L0" and not attack.proven:

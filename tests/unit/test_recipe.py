@@ -82,8 +82,17 @@ FTP = "ftp://example.org/x"
         ({"sources": ["svn"]}, "no source 'svn'", "include/case2code/sources/ has: git, github, local, parquet, pypi"),
         ({"sources": ["__init__"]}, "no source '__init__'", "has: git, github, local, parquet, pypi"),
         ({"writers": ["gpt"]}, "no writer 'gpt'", "include/case2code/writers/ has: boundary, llm"),
-        ({"prompt": "sampel"}, "no prompt 'sampel'", "include/prompts/ has: sample, write_inputs"),
-        ({"writers": [{"llm": {"model": "m", "prompt": "x"}}]}, "no prompt 'x'", "has: sample, write_inputs"),
+        (
+            {"prompts": {"held_out": "plane"}},
+            "no prompt 'plane'",
+            "include/prompts/samples/ has: black_box",
+        ),
+        ({"prompts": {"templates": ["plane"]}}, "no prompt 'plane'", "include/prompts/samples/ has: black_box"),
+        (
+            {"writers": [{"llm": {"model": "m", "prompt": "x"}}]},
+            "no prompt 'x'",
+            "include/prompts/ has: evaluate, write_inputs",
+        ),
         ({"rules": ["license"]}, "filter rule 'license' takes ['allowed']", "the recipe gives none"),
         ({"rules": [{"returns_value": {"a": 1}}]}, "'returns_value' takes no settings", "the recipe gives ['a']"),
         ({"rules": [{"license": {"allowed": "MIT"}}]}, "filter rule 'license' cannot work with", "VARCHAR[]"),
@@ -174,7 +183,7 @@ def test_a_password_in_a_url_is_refused_and_not_shown(tmp_path: Path):
         {"rules": ["returns_value", "plain_function", "duplicate"]},
         {"rules": ["duplicate", "returns_value"]},
         {"writers": [{"boundary": {"inputs": 3}}]},
-        {"select": {"max_cases": 13}},
+        {"select": {"max_cases": 17}},
         {"split": {"test_share": 0.2}},
     ],
 )
@@ -185,7 +194,73 @@ def test_the_fingerprint_changes_with_the_content(change: dict[str, Any]):
 def test_the_fingerprint_is_that_of_the_meaning_and_survives_storage():
     recipe = Recipe.model_validate(GOOD)
     written_out = Recipe.model_validate(
-        GOOD | {"select": {"max_cases": 12}, "rules": [{"returns_value": None}, "duplicate"]}
+        GOOD | {"select": {"max_cases": 16}, "rules": [{"returns_value": None}, "duplicate"]}
     )
     stored = Recipe.model_validate(recipe.model_dump(mode="json"))
     assert recipe.fingerprint == written_out.fingerprint == stored.fingerprint
+
+
+def test_a_recipe_takes_what_it_does_not_say_from_the_one_that_it_extends(tmp_path: Path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"extends": "default", "name": "mine", "select": {"max_cases": 20}}))
+    mine, default = load_recipe(str(path)), load_recipe("default")
+    assert (mine.name, mine.select.max_cases) == ("mine", 20)
+    assert (mine.sources, mine.rules, mine.writers) == (default.sources, default.rules, default.writers)
+
+
+def test_a_recipe_that_extends_an_unknown_one_says_which_there_are(tmp_path: Path):
+    assert "no recipe 'defualt'; include/recipes/ has: default, pypi100" in refusal(
+        tmp_path, "extends: defualt\nname: mine\n"
+    )
+
+
+def test_the_recipe_of_a_hundred_projects_has_a_hundred_and_no_llm():
+    recipe = load_recipe("pypi100")
+    (source,) = recipe.sources
+    projects = source.settings["projects"]
+    assert len(set(projects)) == len(projects) == 100
+    assert [writer.name for writer in recipe.writers] == ["boundary"]
+    assert recipe.rules == load_recipe("default").rules
+
+
+def test_who_is_told_of_a_night_changes_nothing_that_is_built():
+    told = Recipe.model_validate(GOOD | {"alerts": {"max_factor": 5}})
+    assert told.fingerprint == Recipe.model_validate(GOOD).fingerprint
+
+
+def test_a_part_of_the_sources_is_a_data_set_of_its_own():
+    sources = [{"git": {"urls": ["https://example.org/x"]}}, {"pypi": {"projects": ["toolz"]}}]
+    whole = Recipe.model_validate(GOOD | {"sources": [*sources, {"git": {"urls": ["https://example.org/y"]}}]})
+    part = whole.only(["git"])
+    assert part.name == f"{whole.name}-only-git"
+    assert [source.name for source in part.sources] == ["git", "git"]
+    assert part.fingerprint != whole.fingerprint
+    assert whole.only([]) == whole.only(["pypi", "git"]) == whole
+    assert Recipe.model_validate(part.model_dump(mode="json")) == part
+    with pytest.raises(ConfigurationError, match=r"has no source 'github'; it has: git, pypi"):
+        whole.only(["git", "github"])
+
+
+def test_a_long_name_of_a_part_is_still_a_name_and_still_its_own():
+    sources = [{"git": {"urls": ["https://example.org/x"]}}, {"pypi": {"projects": ["toolz"]}}]
+    whole = Recipe.model_validate(GOOD | {"name": "a" * 40, "sources": sources})
+    names = [whole.only([source]).name for source in ("git", "pypi")]
+    assert len({whole.name, *names}) == 3
+    for name in names:
+        assert Recipe.model_validate(GOOD | {"name": name}).name == name
+
+
+def test_a_recipe_may_extend_one_that_extends_another(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: pypi100\nname: mine\n")
+    mine, hundred, default = load_recipe(str(path)), load_recipe("pypi100"), load_recipe("default")
+    assert (mine.name, mine.sources, mine.rules) == ("mine", hundred.sources, default.rules)
+
+
+def test_recipes_that_extend_each_other_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, other in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{name}.yaml").write_text(f"extends: {other}\n")
+    monkeypatch.setattr(parts, "INCLUDE", tmp_path / "include")
+    monkeypatch.setattr(parts, "RECIPES", tmp_path)
+    with pytest.raises(ConfigurationError, match="in a circle: b → a → b"):
+        load_recipe(str(tmp_path / "a.yaml"))

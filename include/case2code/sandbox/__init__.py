@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 #: Raise it whenever the same program may give other executions.
-REVISION: Final = 3
+REVISION: Final = 4
 
 
 def run(
@@ -40,6 +40,8 @@ def run(
     with_coverage: bool = False,
 ) -> Iterator[tuple[Program, list[Execution]]]:
     """Run every program twice, in interpreters that differ in hash seed, random seed, clock and order of the cases.
+
+    What may depend on the order of a set runs under two hash seeds more.
 
     Yields each program with its executions in the order of its arguments, programs in order. Raises ConfigurationError
     below `min_isolation`, OutageError where no interpreter can be started or they keep dying.

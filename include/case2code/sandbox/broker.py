@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import select
 import time
 from collections import deque
@@ -25,6 +26,12 @@ _FORWARD: Final = Kind("forward", hash_seed=0, random_seed=1, clock_shift=0)
 _BACKWARD: Final = Kind("backward", hash_seed=1, random_seed=2, clock_shift=_ANOTHER_DAY)
 #: Differs from `_FORWARD` in nothing but being another process: addresses.
 _TWIN: Final = Kind("twin", hash_seed=0, random_seed=1, clock_shift=0)
+#: Differ from `_FORWARD` in the hash seed alone. Two seeds agree half the time on the order of a set of two, so what
+#: may depend on that order runs under four.
+_RESEEDED: Final = (
+    Kind("third seed", hash_seed=2, random_seed=1, clock_shift=0),
+    Kind("fourth seed", hash_seed=3, random_seed=1, clock_shift=0),
+)
 
 _QUEUED_JOBS: Final = 8  # sent ahead to a zygote, so that it never waits for the broker
 _PAUSE_SECONDS: Final = 0.003  # a broker that wakes for every result takes the core from the interpreter beside it
@@ -37,7 +44,7 @@ _OUTSIDE: Final = {wire.TIMED_OUT, wire.CRASHED, wire.OUT_OF_MEMORY, wire.SANDBO
 
 @dataclass(slots=True, eq=False)
 class _Task:
-    """A program on its way, or a part of its cases: both runs, and those that look for causes where they disagree.
+    """A program on its way, or a part of its cases: its runs, and those that look for causes where they disagree.
 
     `traced` is the run that tells what was covered: the first one, or one more, because a tracer costs time that must
     not decide whether a call keeps its limit.
@@ -58,8 +65,9 @@ class _Task:
 class Sandbox:
     """Locked-down interpreters, ready to run programs. A context manager: leaving it ends every process.
 
-    `passes` is 2 except where a caller compares the results itself; with 1 nothing is stable. `without` leaves layers
-    out, for tests and benchmarks; the level falls accordingly. One thread at a time may use it.
+    `passes` is 2 except where a caller compares the results itself; with 1 nothing is stable, and `hash_seed` may be
+    chosen. `python` is the interpreter that programs run in, where it is not this one. `without` leaves layers out, for
+    tests and benchmarks; the level falls accordingly. One thread at a time may use it.
     """
 
     def __init__(
@@ -69,6 +77,8 @@ class Sandbox:
         workers: int | None = None,
         min_isolation: str = "L2",
         passes: int = 2,
+        hash_seed: int = 0,
+        python: str | None = None,
         without: tuple[str, ...] = (),
     ) -> None:
         """Start the interpreters, one for each worker (default: one for each core) but at least one for each pass.
@@ -77,16 +87,17 @@ class Sandbox:
         """
         self._limits, self._without, self._min_isolation = limits, without, min_isolation
         self._workers = workers or len(os.sched_getaffinity(0))
-        self._passes = passes
+        self._passes, self._python = passes, python
         # As many as find room where every one of them returns as much as it may, in characters of four bytes.
         longest = limits.max_value_chars + limits.max_message_chars + wire.MAX_TYPE_CHARS
         self._cases_per_job = max(1, wire.RESULT_BYTES // (4 * longest + wire.FRAME.size) - 1)
         self._poll = select.poll()
         self._zygotes: dict[int, Zygote] = {}
         self._deaths = 0
-        kinds = (_FORWARD, _BACKWARD)[:passes]
+        self._first = _FORWARD if passes > 1 else replace(_FORWARD, hash_seed=hash_seed)
+        self._kinds = (self._first, _BACKWARD)[:passes]
         try:
-            found = self._start([kind for kind in kinds for _ in range(-(-self._workers // passes))])
+            found = self._start([kind for kind in self._kinds for _ in range(-(-self._workers // passes))])
             self.isolation: Isolation = weakest(found)
             self.isolation.require(min_isolation)
         except BaseException:
@@ -125,7 +136,7 @@ class Sandbox:
         stream = iter(programs)
         tasks: deque[_Task] = deque()
         found: list[Execution] = []
-        waiting: dict[Kind, deque[Job]] = {_FORWARD: deque(), _BACKWARD: deque()}
+        waiting: dict[Kind, deque[Job]] = {kind: deque() for kind in (*self._kinds, *_RESEEDED)}
         exhausted = False
         while True:
             while not exhausted and len(tasks) < self._workers * _PROGRAMS_AHEAD:
@@ -133,14 +144,16 @@ class Sandbox:
                 if program is None:
                     exhausted = True
                     break
+                reseeded = _RESEEDED if self._passes > 1 and may_order_sets(program) else ()
                 for first in range(0, max(len(program.arguments), 1), self._cases_per_job):
                     rest = program.arguments[first:]
                     part = replace(program, arguments=rest[: self._cases_per_job])
-                    traced = Job(part, _FORWARD, with_coverage=True) if with_coverage else None
+                    traced = Job(part, self._first, with_coverage=True) if with_coverage else None
                     if self._passes == 2:
-                        runs = [Job(part, _FORWARD), Job(part, _BACKWARD, is_reversed=True)]
+                        runs = [Job(part, self._first), Job(part, _BACKWARD, is_reversed=True)]
+                        runs += [Job(part, kind) for kind in reseeded]
                     else:
-                        runs = [traced or Job(part, _FORWARD)]
+                        runs = [traced or Job(part, self._first)]
                     for job in dict.fromkeys([*runs, traced or runs[0]]):
                         waiting[job.kind].append(job)
                     whole = len(rest) <= self._cases_per_job
@@ -153,14 +166,15 @@ class Sandbox:
                     found = []
             if exhausted and not tasks:
                 return
+            self._start_reseeded(waiting)
             self._feed(waiting)
-            self._collect(waiting)
+            self._collect()
 
     def _start(self, kinds: list[Kind]) -> list[Isolation]:
         """Start one zygote of each kind, all at once. Raises OutageError."""
         started = []
         for kind in kinds:
-            zygote = Zygote(kind, self._limits, self._without)
+            zygote = Zygote(kind, self._limits, self._without, self._python)
             self._zygotes[zygote.socket.fileno()] = zygote
             started.append(zygote)
         found = []
@@ -168,6 +182,17 @@ class Sandbox:
             found.append(zygote.await_ready())
             self._poll.register(zygote.socket, select.POLLIN)
         return found
+
+    def _start_reseeded(self, waiting: dict[Kind, deque[Job]]) -> None:
+        """Start the interpreters for more hash seeds when the first program needs them.
+
+        They are half as many as the others, because fewer programs run there. Raises OutageError.
+        """
+        if not any(waiting[kind] for kind in _RESEEDED) or any(z.kind in _RESEEDED for z in self._zygotes.values()):
+            return
+        found = self._start([kind for kind in _RESEEDED for _ in range(-(-self._workers // (2 * self._passes)))])
+        self.isolation = weakest([self.isolation, *found])
+        self.isolation.require(self._min_isolation)
 
     def _feed(self, waiting: dict[Kind, deque[Job]]) -> None:
         for zygote in list(self._zygotes.values()):
@@ -179,11 +204,11 @@ class Sandbox:
                     self._replace(zygote, error)
                     break
 
-    def _collect(self, waiting: dict[Kind, deque[Job]]) -> None:
+    def _collect(self) -> None:
         """Wait for results; a zygote that died is replaced."""
         for zygote in self._zygotes.values():
             self._poll.modify(zygote.socket, select.POLLIN | (select.POLLOUT if zygote.waits_to_send else 0))
-        if all(len(zygote.jobs) > _QUEUED_JOBS // 2 for zygote in self._zygotes.values() if zygote.kind in waiting):
+        if all(len(zygote.jobs) > _QUEUED_JOBS // 2 for zygote in self._zygotes.values() if zygote.kind in self._kinds):
             time.sleep(_PAUSE_SECONDS)
         for descriptor, event in self._poll.poll():
             zygote = self._zygotes[descriptor]
@@ -218,8 +243,9 @@ class Sandbox:
                     new.submit(job)
 
     def _investigate(self, task: _Task) -> bool:
-        """Where the two runs disagree, run the program again with one thing changed at a time. False: they agree."""
-        if self._passes < 2 or not any(map(self._differ, *(job.frames or [] for job in task.runs))):
+        """Where the runs disagree, run the program again with one thing changed at a time. False: they agree."""
+        first, *others = (job.frames or [] for job in task.runs)
+        if not any(any(map(self._differ, first, other)) for other in others):
             return False
         if any(job.deaths > 1 for job in task.runs):
             return False
@@ -254,10 +280,11 @@ class Sandbox:
 
     def _executions(self, task: _Task) -> list[Execution]:
         frames = task.runs[0].frames or []
-        others = task.runs[-1].frames or []
+        others = [job.frames or [] for job in task.runs[1:]]
         executions = []
         for case, (arguments, frame) in enumerate(zip(task.runs[0].program.arguments, frames, strict=True)):
-            stable = self._passes > 1 and frame.outcome != wire.SANDBOX_DIED and not self._differ(frame, others[case])
+            differs = any(self._differ(frame, other[case]) for other in others)
+            stable = self._passes > 1 and frame.outcome != wire.SANDBOX_DIED and not differs
             cause = None if stable or self._passes < 2 else self._cause(task, case)
             covered = (task.traced.frames or [])[case].coverage if task.traced else None
             executions.append(self._execution(arguments, frame, stable, cause, covered))
@@ -283,7 +310,7 @@ class Sandbox:
         )
 
     def _cause(self, task: _Task, case: int) -> str:
-        """Why the two runs of one case disagree: the first change that makes a difference on its own."""
+        """Why the runs of one case disagree: the first change that makes a difference on its own."""
         if any((job.frames or [])[case].outcome in _OUTSIDE for job in task.runs) or not task.causes:
             return "limits"
         frames = {name: (job.frames or [])[case] for name, job in task.causes.items()}
@@ -291,6 +318,41 @@ class Sandbox:
         if self._differ(baseline, frames.pop("again")):
             return "randomness"
         return next((name for name, frame in frames.items() if self._differ(baseline, frame)), "set_order")
+
+
+def may_order_sets(program: Program) -> bool:
+    """Whether the code may make a set, or the arguments hold one; too often yes costs time only.
+
+    A look at the text, because mined code is parsed in the sandbox alone: names of set types, operators on views of a
+    dict, and braces without a colon.
+    """
+    texts = dict.fromkeys((program.code, *program.arguments))
+    return any(_SET_CALL.search(text) or _names_set(_STRING.sub("''", text)) for text in texts)
+
+
+_STRING: Final = re.compile(
+    r"""'''(?:\\.|[^\\])*?'''|\"\"\"(?:\\.|[^\\])*?\"\"\"|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|\#[^\n]*""", re.DOTALL
+)
+_SET_CALL: Final = re.compile(r"\b(?:frozen)?set\(\s*[^\s)]")  # also inside an f-string
+_SET_NAME: Final = re.compile(r"\b(?:frozen)?set\b|\.(?:keys|items)\(\)\s*[-&|^]|[-&|^]\s*\w+\.(?:keys|items)\(")
+
+
+def _names_set(text: str) -> bool:
+    if _SET_NAME.search(text):
+        return True
+    colons: list[bool] = []  # for each bracket that is open: is there a colon directly in it, or is it no brace
+    filled = False
+    for char in text:
+        if char in "{[(":
+            colons.append(char != "{")
+        elif char in "}])" and colons:
+            if not colons.pop() and filled:
+                return True
+        elif char == ":" and colons:
+            colons[-1] = True
+        if not char.isspace():
+            filled = char != "{"
+    return False
 
 
 def _coverage(text: str) -> Coverage | None:

@@ -43,6 +43,7 @@ zygote.main()
 _START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 2.0
 _MAX_REPORT_BYTES: Final = 100_000
+_MARSHAL: Final = 4  # the format that every Python since 3.4 reads
 
 #: Users of zygotes that run at the same time must differ, those of processes that run at the same time should.
 _indexes = count(os.getpid() * 64)
@@ -75,7 +76,7 @@ class Job:
         program = self.program
         arguments = program.arguments[::-1] if self.is_reversed else program.arguments
         options = (self.random_seed, self.frozen_time, self.with_coverage)
-        body = marshal.dumps((program.code, program.function_name, arguments, options))
+        body = marshal.dumps((program.code, program.function_name, arguments, options), _MARSHAL)
         return wire.JOB.pack(len(body), len(arguments), 0) + body
 
     def accept(self, data: bytes, claimed: int) -> None:
@@ -95,8 +96,8 @@ class Job:
 class Zygote:
     """One locked-down interpreter: its process, its socket, and the jobs that it has been sent."""
 
-    def __init__(self, kind: Kind, limits: Limits, without: tuple[str, ...]) -> None:
-        """Begin to start it; `await_ready` must follow. Raises OutageError."""
+    def __init__(self, kind: Kind, limits: Limits, without: tuple[str, ...], python: str | None = None) -> None:
+        """Begin to start it, with this Python or another one; `await_ready` must follow. Raises OutageError."""
         self.kind = kind
         self.jobs: deque[Job] = deque()
         self.isolation: Isolation | None = None
@@ -113,13 +114,14 @@ class Zygote:
             "max_output_chars": limits.max_output_chars,
             "max_depth": limits.max_depth,
             "max_traced_lines": limits.max_traced_lines,
+            "max_timeouts": limits.max_timeouts,
         }
         self._outgoing = bytearray()
         self._incoming = bytearray()
         self.socket, theirs = socket.socketpair()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-S", "-s", "-P", "-W", "ignore", "-c", _BOOTSTRAP],
+                [python or sys.executable, "-S", "-s", "-P", "-W", "ignore", "-c", _BOOTSTRAP],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -132,7 +134,7 @@ class Zygote:
             raise OutageError(f"the sandbox could not start an interpreter: {error}") from error
         finally:
             theirs.close()
-        body = marshal.dumps(self._config)
+        body = marshal.dumps(self._config, _MARSHAL)
         with suppress(OSError):  # a process that died already is noticed while its report is awaited
             self.socket.sendall(len(body).to_bytes(4, "little") + body)
 

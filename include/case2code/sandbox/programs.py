@@ -8,7 +8,8 @@ class Limits:
     """Limits of one call, and of the process that its function has for itself.
 
     `max_traced_lines` ends a call whose coverage is recorded by the lines that it ran: the same on every machine and
-    under any load, as CPU time is not.
+    under any load, as CPU time is not. After `max_timeouts` cases that used up their time, the rest of a program's
+    cases count as timed out too, unrun: whoever judges a program by all its cases knows enough.
     """
 
     cpu_seconds: float = 1.0
@@ -18,6 +19,7 @@ class Limits:
     max_message_chars: int = 300
     max_depth: int = 1_000
     max_traced_lines: int | None = None
+    max_timeouts: int | None = None
 
     @property
     def wall_seconds(self) -> float:

@@ -123,6 +123,7 @@ class _Zygote:
         self._job, self._results = job, results
         self._cpu_seconds: float = config["cpu_seconds"]
         self._wall_seconds: float = config["wall_seconds"]
+        self._max_timeouts: int | None = config["max_timeouts"]
         self._caller = _CALLS.Caller(config, stored)
         self._filter = seccomp.Filter() if report["seccomp"] == "on" else None
         self._orphans = report["namespaces"] != "on"  # without a pid namespace, children outlive their zygote
@@ -167,7 +168,7 @@ class _Zygote:
 
     def _run(self, length: int, cases: int) -> tuple[int, int]:
         """All cases of the job at hand. Returns the number of frames and where the last one ends."""
-        done, end = 0, wire.FRAMES_AT
+        done, end, timeouts = 0, wire.FRAMES_AT, 0
         while done < cases:
             status = self._fork(length, cases, done, end)
             defined, counted, reached = wire.PROGRESS.unpack_from(self._results)
@@ -179,8 +180,9 @@ class _Zygote:
             if done == cases:
                 break
             outcome, message = self._lost(status)
+            timeouts += self._timed_out
             # Code that cannot even be defined would be lost again for every case.
-            for _ in range(1 if defined else cases - done):
+            for _ in range(1 if defined and timeouts != self._max_timeouts else cases - done):
                 if end + wire.FRAME.size + len(message) > wire.RESULT_BYTES:
                     return done, end
                 lengths = (wire.NONE, wire.NONE, len(message), wire.NONE)

@@ -1,0 +1,69 @@
+"""When an output counts as the expected one: by the comparator of the case, never by the prose of an exception."""
+
+import math
+from typing import Any, Final
+
+from case2code import values
+
+#: Two ways to compute a float differ in the last digits; beyond this they compute something else.
+RELATIVE_TOLERANCE: Final = 1e-6
+ABSOLUTE_TOLERANCE: Final = 1e-9
+
+
+def agrees(comparator: str, outcome: str, value: str, found_outcome: str, found: str | None) -> bool:
+    """Whether a call that ended with `found` did what a case expects; values are canonical literals.
+
+    `exact` is equality of type and value, whatever the order of a dict; `approximate` is for numbers;
+    `exception_type` compares the name of the exception and nothing else.
+
+    >>> agrees("exact", "returned", "{'a': 1, 'b': 2}", "returned", "{'b': 2, 'a': 1}")
+    True
+    >>> agrees("exact", "returned", "1", "returned", "True")
+    False
+    >>> agrees("approximate", "returned", "0.3", "returned", "0.30000000000000004")
+    True
+    """
+    if outcome != found_outcome or found is None:
+        return False
+    if value == found:
+        return True
+    if comparator == "exact":
+        # Only the order of a dict lets the same value have two texts, and then they have the same characters.
+        return "{" in value and len(value) == len(found) and sorted(value) == sorted(found) and _equal(value, found)
+    return comparator == "approximate" and _close(value, found)
+
+
+def _equal(first: str, second: str) -> bool:
+    try:
+        return _same(values.parse(first), values.parse(second))
+    except values.NotALiteralError:
+        return False
+
+
+def _same(first: Any, second: Any) -> bool:
+    if type(first) is not type(second):
+        return False
+    if type(first) is dict:
+        return len(first) == len(second) and all(k in second and _same(v, second[k]) for k, v in first.items())
+    if type(first) in (list, tuple):
+        return len(first) == len(second) and all(map(_same, first, second))
+    if type(first) is float:
+        return first == second or (math.isnan(first) and math.isnan(second))
+    return bool(first == second)
+
+
+def _close(first: str, second: str) -> bool:
+    try:
+        numbers = [values.parse(text) for text in (first, second)]
+    except values.NotALiteralError:
+        return False
+    if any(type(number) not in (int, float, complex) for number in numbers):
+        return False
+    try:
+        (a, b), (c, d) = ((complex(number).real, complex(number).imag) for number in numbers)
+    except OverflowError:
+        return False
+    return all(
+        math.isclose(x, y, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE) or (math.isnan(x) and math.isnan(y))
+        for x, y in ((a, c), (b, d))
+    )
