@@ -5,13 +5,14 @@ reason. Writes `verdicts`, one row for each occurrence of a function.
 """
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import duckdb
 import pyarrow as pa
 
-from case2code import database, features
+from case2code import database, features, revocations
 from case2code.day import Day
 from case2code.extract_functions import functions_key
 from case2code.plan_day import Shard, split
@@ -37,6 +38,7 @@ def filter_functions(day: Day, extracted: list[Shard], store: Store, shards: int
     store.write_table(day.table_key("repositories"), repositories)
     connection = database.connect(store)
     database.view(connection, "functions", store, function_keys(repositories), FUNCTIONS)
+    revocations.view(connection, store)
     judge(connection, day.recipe.rules, lambda name: features.open_table(name, connection, day.recipe, store))
     key = day.table_key("verdicts")
     store.write_batches(key, VERDICTS, database.stream(connection, "select/verdicts", VERDICTS))
@@ -58,20 +60,47 @@ def function_keys(repositories: pa.Table) -> list[str]:
 def judge(connection: duckdb.DuckDBPyConnection, rules: Sequence[Part], open_feature: Callable[[str], None]) -> None:
     """Judge the view `functions`: who is dropped by which rule, and why, goes to a table `dropped`.
 
+    Before all rules comes one that no recipe can leave out: `revoked`, by the view `revocations`.
+
     `open_feature(name)` makes a feature table complete for the view `candidates`, which has what no rule has dropped.
     """
     database.run(connection, "select/create_dropped")
     database.run(connection, "select/create_candidates")
-    gathered = False
-    for rule in rules:
-        needed = features.needed(database.statement(f"rules/{rule.name}"))
-        if needed and not gathered:
-            # From here on the code is read again and again, and few functions are left.
-            database.run(connection, "select/create_remaining")
-            database.run(connection, "select/create_remaining_candidates")
-            gathered = True
-        for name in needed:
-            open_feature(name)
+    database.create(connection, "found", "select/revoked")
+    dropped = database.run(connection, "select/add_dropped", rule="revoked")
+    log.info("Rule revoked dropped %d functions", dropped)
+    texts = [database.statement(f"rules/{rule.name}") for rule in rules]
+    closer = next((place for place, text in enumerate(texts) if features.needed(text)), len(texts))
+    # Code is most of the bytes: the rules before this place read it where it lies, those after it do without.
+    lighter = max((place + 1 for place, text in enumerate(texts[:closer]) if "code" in _columns([text])), default=0)
+    is_gathered, opened = False, set[str]()
+    for place, (rule, text) in enumerate(zip(rules, texts, strict=True)):
+        if place == lighter < closer:
+            _gather(connection, "create_remaining", _columns(texts[lighter:closer]))
+            is_gathered = True
+        if place == closer:
+            again = "create_remaining_again" if is_gathered else "create_remaining"
+            _gather(connection, again, _columns(texts[closer:]) | {"code"})
+            is_gathered = True
+        # Candidates only get fewer: what is complete for these is so for those of every later rule.
+        for name in features.needed(text):
+            if name not in opened:
+                open_feature(name)
+                opened.add(name)
         database.create(connection, "found", f"rules/{rule.name}", **rule.settings)
         dropped = database.run(connection, "select/add_dropped", rule=rule.name)
+        if is_gathered:
+            database.run(connection, "select/remove_dropped", rule=rule.name)
         log.info("Rule %s dropped %d functions", rule.name, dropped)
+
+
+def _columns(rules: Sequence[str]) -> set[str]:
+    """The columns of functions that these rules name, and those that say which function it is."""
+    words = {word for rule in rules for word in re.findall(r"\w+", re.sub(r"--.*|'[^']*'", " ", rule))}
+    return words & set(FUNCTIONS.names) | {"occurrence_id", "function_id"}
+
+
+def _gather(connection: duckdb.DuckDBPyConnection, statement: str, columns: set[str]) -> None:
+    """Hold the remaining candidates in the database, so that the rules to come read no object again."""
+    database.run(connection, f"select/{statement}", columns=sorted(columns))
+    database.run(connection, "select/create_remaining_candidates")
