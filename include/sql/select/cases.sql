@@ -1,5 +1,5 @@
--- Every executed input of a kept function: a case of a sample, or the rule and the reason why not.
--- Cases are ranked so that each output comes once before any comes twice, values before exceptions.
+-- Every executed input of a kept function: a candidate for the cases of its sample, or the rule and the reason why not.
+-- Candidates are ranked so that each output comes once before any comes twice, values before exceptions.
 WITH named AS (
     SELECT
         function_id,
@@ -42,6 +42,7 @@ judged AS (
         CASE
             WHEN outcome NOT IN ('returned', 'raised') THEN outcome
             WHEN NOT stable THEN 'unstable'
+            WHEN (function_id, arguments) IN (SELECT (function_id, arguments) FROM version_bound) THEN 'version_bound'
             WHEN outcome = 'raised' AND value IN ('TypeError', 'AttributeError', 'NameError', 'UnboundLocalError')
                 THEN 'wrong_type'
             WHEN outcome = 'raised' AND value = 'RecursionError' THEN 'too_deep'
@@ -94,7 +95,6 @@ ranked AS (
 functions_judged AS (
     SELECT
         function_id,
-        least(count(*), $max_cases) AS n_cases,
         CASE
             WHEN count(*) < $min_cases AND max(found_in_all) >= $min_cases THEN 'mostly_raises'
             WHEN count(*) < $min_cases THEN 'too_few_cases'
@@ -108,6 +108,16 @@ functions_judged AS (
         count(DISTINCT value) AS outputs
     FROM ranked
     GROUP BY function_id
+),
+
+-- What a function computes is judged last: before that it has to be a sample.
+functions_ruled AS (
+    SELECT
+        functions_judged.* EXCLUDE (function_rule),
+        coalesce(functions_judged.function_rule, behaviour_drops.rule) AS function_rule,
+        CASE WHEN functions_judged.function_rule IS NULL THEN behaviour_drops.reason END AS behaviour_reason
+    FROM functions_judged
+    LEFT JOIN behaviour_drops USING (function_id)
 )
 
 SELECT
@@ -124,20 +134,17 @@ SELECT
     END AS comparator,
     coalesce(
         judged.case_rule IS NULL
-        AND functions_judged.function_rule IS NULL
-        AND ranked.position <= functions_judged.n_cases, FALSE
+        AND functions_ruled.function_rule IS NULL
+        AND ranked.position <= $max_candidates, FALSE
     ) AS kept,
-    -- At least a quarter of the cases stays hidden.
-    kept AND ranked.position <= least(
-        $max_shown, functions_judged.n_cases - greatest(1, functions_judged.n_cases // 4)
-    ) AS shown,
+    FALSE AS shown,
     CASE WHEN kept THEN ranked.position END AS position,
     CASE
         WHEN kept THEN NULL
         WHEN judged.case_rule IS NOT NULL THEN judged.case_rule
         -- No case of the function was left over: all of them raise.
-        WHEN functions_judged.function_id IS NULL THEN 'mostly_raises'
-        ELSE coalesce(functions_judged.function_rule, 'surplus')
+        WHEN functions_ruled.function_id IS NULL THEN 'mostly_raises'
+        ELSE coalesce(functions_ruled.function_rule, 'surplus')
     END AS rule,
     CASE
         WHEN rule IS NULL THEN NULL
@@ -145,12 +152,14 @@ SELECT
         WHEN judged.case_rule = 'too_long'
             THEN length(judged.arguments) || ' and ' || length(judged.value) || ' characters'
         WHEN judged.case_rule = 'unstable' THEN 'the value depends on: ' || coalesce(judged.instability, 'unknown')
+        WHEN judged.case_rule = 'version_bound' THEN 'another Python gives another result'
         WHEN judged.case_rule IS NOT NULL THEN coalesce(judged.value || ': ', '') || coalesce(judged.message, rule)
+        WHEN functions_ruled.behaviour_reason IS NOT NULL THEN functions_ruled.behaviour_reason
         ELSE
-            coalesce(functions_judged.found, 0) || ' cases with '
-            || coalesce(functions_judged.outputs, 0) || ' distinct outputs'
+            coalesce(functions_ruled.found, 0) || ' cases with '
+            || coalesce(functions_ruled.outputs, 0) || ' distinct outputs'
     END AS reason
 FROM judged
 LEFT JOIN ranked USING (function_id, arguments)
-LEFT JOIN functions_judged ON judged.function_id = functions_judged.function_id
+LEFT JOIN functions_ruled ON judged.function_id = functions_ruled.function_id
 ORDER BY judged.function_id, ranked.position, judged.arguments

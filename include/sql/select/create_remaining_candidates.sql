@@ -1,5 +1,4 @@
--- Candidates of the next rule, from those that the cheap rules have left.
+-- Candidates of the next rule, from those that remain.
 CREATE OR REPLACE TEMP VIEW candidates AS
-SELECT remaining.*
+SELECT *
 FROM remaining
-ANTI JOIN dropped USING (occurrence_id)

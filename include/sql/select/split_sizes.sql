@@ -2,6 +2,6 @@
 SELECT
     split,
     count(*) AS samples
-FROM unpublished
+FROM spooled
 GROUP BY split
 ORDER BY split

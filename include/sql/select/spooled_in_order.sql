@@ -1,0 +1,4 @@
+-- The samples of one part of a split, in order.
+SELECT *
+FROM spooled
+ORDER BY sample_id
