@@ -9,12 +9,16 @@ import pytest
 import yaml
 
 from builders.day_run import day_of, run_day, run_to_cases, tiny_recipe
-from case2code import database, sandbox
+from case2code import database, parts, sandbox
+from case2code.case_formats import session
+from case2code.dataset_card import cell, markdown
 from case2code.day import Day
 from case2code.errors import CheckError
-from case2code.publish_snapshot import _cell, _markdown, _move_latest, case_text, latest_key, publish_snapshot
+from case2code.prompts import call_arguments
+from case2code.publish_snapshot import _move_latest, publish_snapshot
 from case2code.recipe import Recipe
 from case2code.records import SAMPLES
+from case2code.snapshot import latest_key
 from case2code.store import Store
 
 # A case as a Python session shows it
@@ -24,28 +28,27 @@ def test_a_case_reads_like_a_session_and_holds_in_one():
     def f(a, /, b, *, c=0):
         return [a, b, c]
 
-    case = {"arguments": "{'a': 'x', 'b': (1,), 'c': {2: None}}", "outcome": "returned"}
-    text = case_text("f", case | {"value": "['x', (1,), {2: None}]"}, {"a": "POSITIONAL_ONLY"})
-    call, value = text.split("\n")
+    arguments = call_arguments("{'a': 'x', 'b': (1,), 'c': {2: None}}", {"a"}, {})
+    call, value = session.text("f", arguments, "returned", "['x', (1,), {2: None}]").split("\n")
     assert call == ">>> f('x', b=(1,), c={2: None})"
     assert repr(eval(call.removeprefix(">>> "))) == value
 
 
 def test_an_exception_is_shown_by_its_type():
-    case = {"arguments": "{'x': 0}", "outcome": "raised", "value": "ZeroDivisionError"}
-    assert case_text("f", case, {}) == ">>> f(x=0)\nraises ZeroDivisionError"
+    shown = session.text("f", call_arguments("{'x': 0}", set(), {}), "raised", "ZeroDivisionError")
+    assert shown == ">>> f(x=0)\nraises ZeroDivisionError"
 
 
 def test_a_text_with_line_ends_stays_on_its_line():
-    case = {"arguments": "{'x': 'a\\nb'}", "outcome": "returned", "value": "'a\\n'"}
-    assert case_text("f", case, {}).split("\n") == [">>> f(x='a\\nb')", "'a\\n'"]
+    shown = session.text("f", call_arguments("{'x': 'a\\nb'}", set(), {}), "returned", "'a\\n'")
+    assert shown.split("\n") == [">>> f(x='a\\nb')", "'a\\n'"]
 
 
 # Markdown
 
 
 @pytest.mark.parametrize(
-    ("value", "cell"),
+    ("value", "expected"),
     [
         ("a|b", "a\\|b"),
         ("a\nb", "a b"),
@@ -54,12 +57,12 @@ def test_a_text_with_line_ends_stays_on_its_line():
         (None, "None"),
     ],
 )
-def test_a_value_from_outside_stays_in_its_cell(value: object, cell: str):
-    assert _cell(value) == cell
+def test_a_value_from_outside_stays_in_its_cell(value: object, expected: str):
+    assert cell(value) == expected
 
 
 def test_rows_become_a_table_in_the_order_of_the_columns():
-    assert _markdown([{"b": "x|", "a": 1}, {"a": 2, "b": "y"}], "a", "b") == "| 1 | x\\| |\n| 2 | y |"
+    assert markdown([{"b": "x|", "a": 1}, {"a": 2, "b": "y"}], "a", "b") == "| 1 | x\\| |\n| 2 | y |"
 
 
 # `latest` follows the newest day
@@ -161,9 +164,13 @@ def check_rows(samples: list[dict[str, Any]], repositories) -> None:
         program = sandbox.Program(row["sample_id"], row["code"], row["function_name"], arguments)
         ((_, executions),) = sandbox.run([program], sandbox.Limits())
         assert [(e.outcome, e.value) for e in executions] == [(c["outcome"], c["value"]) for c in row["cases"]]
+        form = parts.module("case_formats", row["prompt_template"].partition("/")[2])
+        hidden_names = {p["name"]: new for p, new in zip(row["parameters"], "abc", strict=False)}
+        name, names = (row["function_name"], {}) if row["names_shown"] else ("function", hidden_names)
         for case in row["cases"]:
-            assert (case_text(row["function_name"], case, {}) in row["prompt"]) is case["shown"]
-        assert row["completion"] == f"```python\n{row['code']}```"
+            shown = form.text(name, call_arguments(case["arguments"], set(), names), case["outcome"], case["value"])
+            assert (shown in row["prompt"]) is case["shown"]
+        assert (row["completion"] == f"```python\n{row['code']}```") is row["names_shown"]
         assert 1 <= row["n_shown"] < row["n_cases"] == len(row["cases"])
 
 
@@ -182,10 +189,10 @@ def test_two_publishers_at_once_publish_one_version(day: Day, store: Store):
 
 def test_a_failed_check_names_the_check_and_the_sample_and_publishes_nothing(repositories, store: Store):
     # `total` is in both repositories, and nothing drops the second one: a recipe that would be refused when it is read.
-    recipe = tiny_recipe(repositories.urls)
+    recipe = tiny_recipe(repositories.urls, split={"test_share": 0.0})
     recipe = recipe.model_copy(update={"rules": tuple(rule for rule in recipe.rules if "duplicate" not in rule.name)})
     day = day_of("2026-03-02", recipe)
-    with pytest.raises(CheckError, match=r"2 samples fail unique_samples: \w{32} is there 2 times"):
+    with pytest.raises(CheckError, match=r"8 samples fail cases_worth_showing: \w{32} has 24 cases"):
         run_day(day, store)
     visible = ("manifest.json", "latest.json")
     assert [key for key in store.keys("snapshots/") if key.endswith(visible) or "/days/" in key] == []

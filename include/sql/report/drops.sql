@@ -68,6 +68,13 @@ drops AS (
         rule,
         reason
     FROM best_cases
+    UNION ALL
+    SELECT
+        8,
+        'samples',
+        rule,
+        reason
+    FROM left_out
 )
 
 SELECT

@@ -1,5 +1,6 @@
--- What the inputs of a day's kept functions are worth, by origin: how many return, in how many functions they reach
--- lines, branches or outputs that no other free origin reaches (free: no prompt was paid for), and what that cost.
+-- What the inputs of the kept functions of a ledger bucket are worth, by origin: how many return, in how many functions
+-- they reach lines, branches or outputs that no other free origin reaches (free: no prompt was paid for), and what
+-- that cost.
 WITH mine AS (
     SELECT
         inputs.*,
@@ -79,7 +80,8 @@ added AS (
 returned AS (
     SELECT
         origin,
-        avg(is_returned::INTEGER) AS returned_share
+        count(*) AS executed,
+        count(*) FILTER (is_returned) AS returned
     FROM ran
     GROUP BY origin
 ),
@@ -119,14 +121,14 @@ SELECT
     paid.origin,
     paid.functions,
     paid.inputs,
-    round(returned.returned_share, 4) AS returned_share,
+    coalesce(returned.executed, 0) AS executed,
+    coalesce(returned.returned, 0) AS returned,
     coalesce(added.functions_with_new_lines, 0) AS functions_with_new_lines,
     coalesce(added.functions_with_new_branches, 0) AS functions_with_new_branches,
     coalesce(added.functions_with_new_outputs, 0) AS functions_with_new_outputs,
     coalesce(added.new_branches, 0) AS new_branches,
     paid.tokens,
-    paid.cost_usd,
-    CASE WHEN added.new_branches > 0 THEN paid.cost_usd / added.new_branches END AS usd_per_new_branch
+    paid.cost_usd
 FROM paid
 LEFT JOIN returned USING (origin)
 LEFT JOIN added USING (origin)

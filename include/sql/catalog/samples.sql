@@ -1,0 +1,4 @@
+-- The samples of the newest day.
+CREATE VIEW samples AS
+SELECT *
+FROM read_parquet($latest)
