@@ -1,0 +1,3 @@
+-- How many samples the snapshot has.
+SELECT count(*) AS samples
+FROM samples
