@@ -12,8 +12,10 @@ from case2code.filter_functions import filter_functions
 from case2code.llm.batch import BatchesPending
 from case2code.llm.budget import UNLIMITED, Run
 from case2code.plan_day import Shard, plan_day
+from case2code.probe_behaviour import probe_behaviour
 from case2code.publish_snapshot import Publication, publish_snapshot
 from case2code.recipe import Recipe
+from case2code.run_mutants import run_mutants
 from case2code.scrape_files import scrape_files
 from case2code.select_cases import select_cases
 from case2code.sources import BARE, Deployment
@@ -86,18 +88,26 @@ def write_all(day: Day, shard: Shard, store: Store, using: Tools, run: Run = UNL
             time.sleep(0.05)
 
 
-def run_to_cases(day: Day, store: Store, shards: int = 1, deployment: Deployment = BARE) -> None:
+def run_to_cases(
+    day: Day, store: Store, shards: int = 1, deployment: Deployment = BARE, client: Callable[[], Any] | None = None
+) -> None:
     """All stages before the last one."""
     kept = run_to_functions(day, store, shards, deployment)
     for shard in kept:
-        write_all(day, shard, store, tools(day))
+        write_all(day, shard, store, tools(day, client or no_client))
     for shard in kept:
         execute_inputs(day, shard, store)
+    for shard in kept:
+        probe_behaviour(day, shard, store)
+    for shard in kept:
+        run_mutants(day, shard, store)
     select_cases(day, store)
 
 
-def run_day(day: Day, store: Store, shards: int = 1, deployment: Deployment = BARE) -> Publication:
-    run_to_cases(day, store, shards, deployment)
+def run_day(
+    day: Day, store: Store, shards: int = 1, deployment: Deployment = BARE, client: Callable[[], Any] | None = None
+) -> Publication:
+    run_to_cases(day, store, shards, deployment, client)
     return publish_snapshot(day, store)
 
 
