@@ -1,0 +1,125 @@
+"""An evaluation: one model on one split of one snapshot. Everything that it computes is a function of these."""
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from pydantic import Field, ValidationError
+
+from case2code import parts, sandbox
+from case2code.errors import ConfigurationError
+from case2code.llm.settings import Prices
+from case2code.recipe import Section, fingerprint
+from case2code.store import Store, slug
+
+#: Raise it whenever the same answer may get another score.
+REVISION: Final = 1
+
+PLACEHOLDERS: Final = {"function_name", "cases"}
+
+#: An answer may take more time than the function that it recovers, which had a quarter of a second. One that hangs on
+#: two cases has failed, and is not waited for on all.
+LIMITS: Final = sandbox.Limits(cpu_seconds=1.0, max_value_chars=4_000, max_timeouts=2)
+
+#: They are about how a run is done, and not about what comes out.
+_NOT_IDENTITY: Final = {"concurrency", "usd_per_million", "connection"}
+
+
+class Settings(Section):
+    """Which model, how it is asked, and about what."""
+
+    model: str = Field(min_length=1, max_length=200, description="of the endpoint; baseline:search needs none")
+    connection: str = Field("openai_default", pattern=r"^[A-Za-z0-9_.-]{1,100}$", description="of the endpoint")
+    mode: Literal["chat", "completion"] = Field("chat", description="completion: for base models")
+    split: Literal["train", "test"] = "test"
+    samples: int = Field(1, ge=1, le=200, description="answers to each question; the k of pass@k")
+    names: Literal["shown", "hidden"] = Field("shown", description="hidden: a function of a, b, c, …")
+    limit: int | None = Field(None, ge=1, description="so many samples, chosen by a hash; null: all")
+    temperature: float | None = Field(0.0, ge=0, le=2, description="null: not sent, for models that refuse it")
+    max_tokens: int = Field(1_024, ge=16, le=200_000)
+    seed: int | None = Field(1, description="of the first answer, the next ones count on; null: not sent")
+    prompt: str = "evaluate"
+    concurrency: int = Field(8, ge=1, le=256, description="requests in flight in one task")
+    usd_per_million: Prices = Prices()
+
+    @property
+    def family(self) -> str:
+        """The module of `models` that answers for this model."""
+        prefix = self.model.partition(":")[0]
+        return prefix if prefix in parts.names(parts.INCLUDE / "case2code/models", ".py") else "openai"
+
+
+def settings_of(content: dict[str, Any]) -> Settings:
+    """Checked settings. Raises ConfigurationError that names every mistake."""
+    try:
+        settings = Settings.model_validate(content)
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}, not {e['input']!r}" for e in error.errors())
+        raise ConfigurationError(f"this cannot be evaluated: {told}") from None
+    parts.prompt(settings.prompt, PLACEHOLDERS, parts.PROMPTS)
+    return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One model on one snapshot, `recipe/version`."""
+
+    snapshot: str
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        """What the model and everything that changes the scores come to."""
+        identity = self.settings.model_dump(mode="json", exclude=_NOT_IDENTITY)
+        template = parts.prompt(self.settings.prompt, PLACEHOLDERS, parts.PROMPTS).template
+        return f"{slug(self.settings.model)}-{fingerprint([REVISION, sandbox.REVISION, identity, template])}"
+
+    @property
+    def folder(self) -> str:
+        """Where all evaluations of the snapshot are."""
+        return folder_of(self.snapshot)
+
+    @property
+    def prefix(self) -> str:
+        """Where this one's tables are; a run of it overwrites them and nothing else."""
+        return f"{self.folder}/{self.name}"
+
+    def key(self, table: str, shard: str) -> str:
+        """Key of the part of a table that belongs to one shard."""
+        return f"{self.prefix}/{table}/{shard}.parquet"
+
+    def write(self, store: Store) -> None:
+        """Freeze what this run evaluates, for all its tasks."""
+        store.write_json(
+            f"{self.prefix}/plan.json", {"snapshot": self.snapshot, "settings": self.settings.model_dump(mode="json")}
+        )
+
+    @classmethod
+    def read(cls, store: Store, prefix: str) -> "Evaluation":
+        """The evaluation that `plan_evaluation` wrote under `prefix`."""
+        plan = store.read_json(f"{prefix}/plan.json")
+        return cls(plan["snapshot"], Settings.model_validate(plan["settings"]))
+
+
+def folder_of(snapshot: str) -> str:
+    """Where the evaluations of a snapshot, `recipe/version`, are."""
+    return f"evaluations/{snapshot}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One shard of an evaluation's questions."""
+
+    prefix: str
+    number: int
+    count: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.number:04d}"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"prefix": self.prefix, "number": self.number, "count": self.count}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "Part":
+        return cls(content["prefix"], content["number"], content["count"])

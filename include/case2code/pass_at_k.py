@@ -1,0 +1,52 @@
+"""pass@k: the chance that at least one of k answers is right, estimated without bias, and how sure that is."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+_RESAMPLES: Final = 1_000
+_SEED: Final = 12_504
+_CONFIDENCE: Final = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """pass@k over `tasks` tasks, and the interval that holds it with 95 % confidence."""
+
+    k: int
+    tasks: int
+    value: float
+    low: float
+    high: float
+
+
+def pass_at_k(answers: int, right: int, k: int) -> float:
+    """1 - C(n - c, k) / C(n, k), for n answers of which c are right (Chen et al. 2021, arXiv 2107.03374).
+
+    >>> pass_at_k(10, 3, 1)
+    0.3
+    >>> pass_at_k(4, 0, 2), pass_at_k(4, 3, 2)
+    (0.0, 1.0)
+    """
+    if not 0 <= right <= answers or not 1 <= k <= answers:
+        raise ValueError(f"pass@{k} of {right} right answers in {answers}")
+    wrong = 1.0
+    for i in range(k):
+        wrong *= max(answers - right - i, 0) / (answers - i)
+    return round(1.0 - wrong, 12)
+
+
+def estimate(results: Sequence[tuple[int, int]], k: int) -> Estimate | None:
+    """pass@k over tasks, each with the number of its answers and of the right ones.
+
+    A task with fewer than k answers is left out. The interval is a percentile bootstrap over tasks, the same at every
+    call. None where no task has k answers.
+    """
+    each = [pass_at_k(answers, right, k) for answers, right in results if answers >= k]
+    if not each:
+        return None
+    chance = random.Random(_SEED)  # noqa: S311 - no secret
+    means = sorted(sum(chance.choices(each, k=len(each))) / len(each) for _ in range(_RESAMPLES))
+    tail = round(_RESAMPLES * (1 - _CONFIDENCE) / 2)
+    return Estimate(k, len(each), sum(each) / len(each), means[tail], means[-1 - tail])

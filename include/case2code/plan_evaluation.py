@@ -1,0 +1,105 @@
+"""Stage `plan_evaluation`: what is asked about each sample of a split, in shards."""
+
+import logging
+import string
+from hashlib import sha256
+from string import Template
+from typing import Any, Final
+
+import pyarrow as pa
+
+from case2code import database, parts, values
+from case2code.errors import ConfigurationError
+from case2code.evaluation import PLACEHOLDERS, Evaluation, Part, Settings
+from case2code.records import QUESTIONS
+from case2code.snapshot import open_snapshot
+from case2code.store import Store
+
+log = logging.getLogger(__name__)
+
+#: What a function is called where names are hidden; its parameters are a, b, c, ….
+HIDDEN_NAME: Final = "function"
+
+
+def plan_evaluation(snapshot: str, settings: Settings, store: Store, shards: int) -> list[Part]:
+    """Freeze the evaluation, and write its questions; returns the shards that the next stages fan out to.
+
+    Raises ConfigurationError where there is no such snapshot, or nothing in its split.
+    """
+    published = open_snapshot(store, snapshot)
+    evaluation = Evaluation(published.name, settings)
+    with database.connect(store) as connection:
+        published.open(connection)
+        rows = database.query(
+            connection, "evaluate/questions", split=settings.split, max_samples=settings.limit
+        ).to_pylist()
+    if not rows:
+        raise ConfigurationError(f"{published.name} has no samples in the split '{settings.split}'")
+    evaluation.write(store)
+    template = parts.prompt(settings.prompt, PLACEHOLDERS, parts.PROMPTS)
+    questions = [_question(row, settings, template) for row in rows]
+    count = min(shards, len(questions))
+    planned = [Part(evaluation.prefix, number, count) for number in range(count)]
+    for part in planned:
+        mine = pa.Table.from_pylist(questions[part.number :: count], QUESTIONS)
+        store.write_table(evaluation.key("questions", part.name), mine)
+    log.info("%d questions about %s in %d shards → %s", len(questions), published.name, count, store.uri(part.prefix))
+    return planned
+
+
+def _question(row: dict[str, Any], settings: Settings, template: Template) -> dict[str, Any]:
+    """A row of QUESTIONS: the sample under the names that the model is told."""
+    names = {name: name for name in row["parameters"]}
+    function_name = row["function_name"]
+    if settings.names == "hidden":
+        names = dict(zip(names, _letters(len(names)), strict=True))
+        function_name = HIDDEN_NAME
+    positional = [names[name] for name in row["positional_only"]]
+    cases = [
+        {name: case[name] for name in ("outcome", "value", "comparator", "shown")}
+        | {"arguments": _renamed(case["arguments"], names) if settings.names == "hidden" else case["arguments"]}
+        for case in row["cases"]
+    ]
+    shown = "\n".join(call_text(function_name, case, positional) for case in cases if case["shown"])
+    prompt = template.substitute(function_name=function_name, cases=shown).rstrip() + "\n"
+    return {
+        "sample_id": row["sample_id"],
+        "function_name": function_name,
+        "prompt": prompt,
+        "prompt_hash": hash_of(prompt),
+        "parameters": list(names.values()),
+        "positional_only": positional,
+        "cases": cases,
+        "completion": row["completion"],
+        "loc": row["loc"],
+        "cyclomatic_complexity": row["cyclomatic_complexity"],
+        "license": row["license"],
+        "origin": row["writer"],
+    }
+
+
+def hash_of(prompt: str) -> str:
+    """Key of a prompt in the ledger of answers."""
+    return sha256(prompt.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _letters(count: int) -> list[str]:
+    return [string.ascii_lowercase[n] if n < 26 else f"a{n}" for n in range(count)]
+
+
+def _renamed(arguments: str, names: dict[str, str]) -> str:
+    return values.encode({names[name]: value for name, value in values.parse(arguments).items()})
+
+
+def call_text(name: str, case: dict[str, Any], positional_only: list[str]) -> str:
+    """A case as a Python session shows it.
+
+    >>> call_text("f", {"arguments": "{'x': 1, 'y': 'a'}", "outcome": "returned", "value": "'aa'"}, ["x"])
+    ">>> f(1, y='a')\\n'aa'"
+    """
+    arguments = [
+        values.encode(value) if parameter in positional_only else f"{parameter}={values.encode(value)}"
+        for parameter, value in values.parse(case["arguments"]).items()
+    ]
+    result = f"raises {case['value']}" if case["outcome"] == "raised" else case["value"]
+    return f">>> {name}({', '.join(arguments)})\n{result}"
