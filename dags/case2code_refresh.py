@@ -13,8 +13,11 @@ or backfill the past, at any time.
 | `filter_functions` | `verdicts`: kept, or the rule and the reason |
 | `write_inputs` | the ledger `inputs`: nothing is asked or paid for twice |
 | `execute_inputs` | the ledger `executions`: nothing runs twice |
+| `probe_behaviour` | the ledger `probes`: what functions compute, for twins of benchmarks and duplicates |
+| `run_mutants` | the ledger `mutants`: which inputs tell a function from its mutants |
 | `select_cases` | `cases`: shown, hidden, or the reason why not |
 | `publish_snapshot` | `snapshots/<recipe>/<version>/`; **skipped** when the day brought nothing new |
+| `judge_night` | `snapshots/<recipe>/nights/`: kept share, samples, cost; alerts where these are unlike the week |
 
 **When something fails.** A failed task says in its last log line what was wrong, with which value, and what to change.
 A wrong recipe, key or address fails at once; an outage (S3, a source, the LLM endpoint) is retried with back-off, and
@@ -25,12 +28,17 @@ writing cleanly: what there is goes on and is published, the report says whom th
 run asks. With `dry_run` it asks nothing: the free inputs are written, the estimate is in the log and in what
 `write_inputs` returns, and all later stages are **skipped**. In batch mode the task is **deferred** while it waits.
 
+**Alerts** are log lines that begin with `Alert`, and go to the connection `case2code_alerts`. `failure`: read the last
+log line of the task, change what it names, clear the task. `kept_share` or `samples`: look into the day's drops for the
+rule or source that took more than usual; a source that was down is repaired by clearing `plan_day` and what follows.
+`cost`: a new model, prompt or writer setting pays for every function again. `budget`: run the day again to go on.
+
 Example configuration: `{"recipe": "default", "max_cost_usd": 5}`
 """
 
-from airflow.sdk import CronDataIntervalTimetable, Param, dag
+from airflow.sdk import CronDataIntervalTimetable, dag
 
-from case2code_airflow import stages
+from case2code_airflow import params, stages
 from case2code_airflow.defaults import DEFAULT_ARGS, START_DATE
 
 
@@ -44,36 +52,11 @@ from case2code_airflow.defaults import DEFAULT_ARGS, START_DATE
     doc_md=__doc__,
     tags=["case2code", "refresh"],
     params={
-        "recipe": Param(
-            "default",
-            type="string",
-            minLength=1,
-            maxLength=500,
-            title="Recipe",
-            description="What to build: the name of a file in include/recipes, or the path of a YAML file.",
-        ),
-        "max_cost_usd": Param(
-            None,
-            type=["null", "number"],
-            minimum=0,
-            maximum=1_000_000,
-            title="Most that the LLM may cost",
-            description="In US dollars, by the recipe's prices, for this run with its retries; empty: no limit.",
-        ),
-        "max_requests": Param(
-            None,
-            type=["null", "integer"],
-            minimum=0,
-            maximum=1_000_000_000,
-            title="Most requests to the LLM",
-            description="For this run with its retries; empty: no limit.",
-        ),
-        "dry_run": Param(
-            False,
-            type="boolean",
-            title="Only estimate",
-            description="Estimate requests, tokens and cost, ask nothing and publish nothing.",
-        ),
+        "recipe": params.recipe(),
+        "sources": params.sources(),
+        "max_cost_usd": params.max_cost_usd(),
+        "max_requests": params.max_requests(),
+        "dry_run": params.dry_run(),
     },
 )
 def case2code_refresh():
@@ -83,7 +66,10 @@ def case2code_refresh():
     kept = stages.filter_functions(extracted)
     written = stages.write_inputs(kept)
     executed = stages.execute_inputs.expand(shard=written)
-    stages.publish_snapshot(stages.select_cases(executed))
+    probed = stages.probe_behaviour.expand(shard=executed)
+    proved = stages.run_mutants.expand(shard=probed)
+    published = stages.publish_snapshot(stages.select_cases(proved))
+    published >> stages.judge_night(written)
 
 
 case2code_refresh()

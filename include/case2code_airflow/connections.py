@@ -85,11 +85,11 @@ def _password(connection: str) -> str | None:
         return None
 
 
-def openai_client() -> Any:
-    """The OpenAI client of `openai_default`: base URL, key and options are the connection's."""
+def openai_client(connection: str = "openai_default") -> Any:
+    """The OpenAI client of a connection: base URL, key and options are the connection's."""
     from airflow.providers.openai.hooks.openai import OpenAIHook
 
-    return OpenAIHook(conn_id="openai_default").get_conn()
+    return OpenAIHook(conn_id=connection).get_conn()
 
 
 def shards() -> int:

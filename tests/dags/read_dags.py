@@ -12,9 +12,16 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 BEFORE = set(sys.modules)
 
 
+def interval_of(timetable: Any) -> list[str] | None:
+    """The data interval of a run on a given day; None where what starts a run is no clock."""
+    if not hasattr(timetable, "expression"):
+        return None
+    cron = CronDataIntervalTimetable(timetable.expression, timetable.timezone)
+    interval = cron.infer_manual_data_interval(run_after=datetime(2026, 3, 2, 5, tzinfo=UTC))
+    return [interval.start.isoformat(), interval.end.isoformat()]
+
+
 def describe(dag: Any) -> dict[str, Any]:
-    timetable = CronDataIntervalTimetable(dag.timetable.expression, dag.timetable.timezone)
-    interval = timetable.infer_manual_data_interval(run_after=datetime(2026, 3, 2, 5, tzinfo=UTC))
     return {
         "file": os.path.basename(dag.fileloc),
         "tags": sorted(dag.tags),
@@ -23,7 +30,7 @@ def describe(dag: Any) -> dict[str, Any]:
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
         "timetable": type(dag.timetable).__name__,
-        "interval": [interval.start.isoformat(), interval.end.isoformat()],
+        "interval": interval_of(dag.timetable),
         "params": {
             name: {"value": param.value, "description": param.description, **param.schema}
             for name, param in dag.params.items()
@@ -36,12 +43,20 @@ def describe(dag: Any) -> dict[str, Any]:
                 "backoff": task.retry_exponential_backoff,
                 "max_delay_seconds": task.max_retry_delay.total_seconds(),
                 "is_mapped": task.is_mapped,
+                "pool": task.pool,
+                "queue": task.queue,
+                "on_failure": _names(task.on_failure_callback),
                 "upstream": sorted(task.upstream_task_ids),
                 "outlets": [asset.name for asset in task.outlets],
             }
             for task in dag.topological_sort()
         ],
     }
+
+
+def _names(callbacks: Any) -> list[str]:
+    """A mapped task has its callback as it was given, any other has a list."""
+    return [callback.__name__ for callback in (callbacks if isinstance(callbacks, list) else [callbacks])]
 
 
 def main() -> None:

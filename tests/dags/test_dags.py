@@ -18,8 +18,10 @@ DAG_FILES = sorted((PROJECT / "dags").glob("*.py"))
 TAGS = {"case2code", "refresh", "evaluate", "maintain"}
 STAGES = [
     *("plan_day", "scrape_files", "extract_functions", "filter_functions"),
-    *("write_inputs", "execute_inputs", "select_cases", "publish_snapshot"),
+    *("write_inputs", "execute_inputs", "probe_behaviour", "run_mutants", "select_cases", "publish_snapshot"),
+    "judge_night",
 ]
+EVALUATION = ["plan_evaluation", "ask_model", "score_answers", "publish_evaluation"]
 HEAVY = {"boto3", "botocore", "duckdb", "pyarrow", "openai", "case2code", "pandas", "numpy"}
 
 
@@ -59,7 +61,9 @@ def test_parsing_loads_neither_the_domain_nor_a_client(parsed: dict[str, Any]):
 
 def test_parsing_loads_few_modules_beyond_airflow_itself(parsed: dict[str, Any]):
     own = {module for module in parsed["loaded"] if module.startswith("case2code")}
-    assert own == {f"case2code_airflow{name}" for name in ("", ".connections", ".defaults", ".operators", ".stages")}
+    glue = (".alerts", ".connections", ".defaults", ".evaluation", ".evaluation_params", ".maintenance")
+    names = ("", *glue, ".operators", ".params", ".stages")
+    assert own == {f"case2code_airflow{name}" for name in names}
 
 
 def test_a_dag_has_known_tags_and_says_what_to_do_when_it_fails(dag: dict[str, Any]):
@@ -69,9 +73,21 @@ def test_a_dag_has_known_tags_and_says_what_to_do_when_it_fails(dag: dict[str, A
     assert "When something fails" in dag["doc"]
 
 
-def test_a_dag_has_an_explicit_daily_data_interval_and_a_static_start(dag: dict[str, Any]):
+#: By scheduled DAG, the interval of a run that is started on 2026-03-02 at five.
+INTERVALS = {
+    "case2code_refresh": ["2026-03-01T00:00:00+00:00", "2026-03-02T00:00:00+00:00"],
+    "case2code_maintain": ["2026-02-22T04:00:00+00:00", "2026-03-01T04:00:00+00:00"],
+}
+
+
+@pytest.mark.parametrize("name", INTERVALS)
+def test_a_scheduled_dag_has_an_explicit_data_interval(parsed: dict[str, Any], name: str):
+    dag = parsed["dags"][name]
     assert dag["timetable"] == "CronDataIntervalTimetable"
-    assert dag["interval"] == ["2026-03-01T00:00:00+00:00", "2026-03-02T00:00:00+00:00"]
+    assert dag["interval"] == INTERVALS[name]
+
+
+def test_a_dag_has_a_static_start_and_one_run_at_a_time(dag: dict[str, Any]):
     assert datetime.fromisoformat(dag["start_date"]).year == 2024
     assert dag["catchup"] is False
     assert dag["max_active_runs"] == 1
@@ -82,7 +98,7 @@ def test_a_param_has_title_description_type_and_bounds(dag: dict[str, Any]):
         assert param["title"], name
         assert param["description"].endswith("."), name
         assert param["type"], name
-        assert {"maxLength", "maximum", "enum", "pattern"} & set(param) or param["type"] == "boolean", name
+        assert {"maxLength", "maximum", "maxItems", "enum", "pattern"} & set(param) or param["type"] == "boolean", name
 
 
 def test_a_task_has_an_owner_and_retries_with_back_off(dag: dict[str, Any]):
@@ -101,13 +117,57 @@ def test_the_documentation_names_every_stage_in_order(dag: dict[str, Any]):
 def test_the_refresh_is_the_stages_in_order_fanned_out_where_they_can_be(parsed: dict[str, Any]):
     tasks = parsed["dags"]["case2code_refresh"]["tasks"]
     assert [task["id"] for task in tasks] == STAGES
-    assert [task["upstream"] for task in tasks] == [[], *([stage] for stage in STAGES[:-1])]
+    assert [task["upstream"] for task in tasks[:-1]] == [[], *([stage] for stage in STAGES[:-2])]
+    assert tasks[-1]["upstream"] == ["publish_snapshot", "write_inputs"]
     assert [task["id"] for task in tasks if task["is_mapped"]] == [
-        *("scrape_files", "extract_functions", "write_inputs", "execute_inputs")
+        *("scrape_files", "extract_functions", "write_inputs", "execute_inputs", "probe_behaviour", "run_mutants")
     ]
     assert {task["id"]: task["outlets"] for task in tasks if task["outlets"]} == {
         "publish_snapshot": ["case2code_snapshot"]
     }
+
+
+def test_maintenance_is_its_tasks_in_order(parsed: dict[str, Any]):
+    tasks = parsed["dags"]["case2code_maintain"]["tasks"]
+    assert [task["id"] for task in tasks] == [
+        *("revoke", "compact_ledgers", "refresh_again", "report_changes", "apply_retention")
+    ]
+    assert [task["upstream"] for task in tasks] == [
+        *([], ["revoke"], ["compact_ledgers"], ["refresh_again", "revoke"], ["report_changes"])
+    ]
+
+
+def test_whoever_runs_mined_code_or_asks_an_llm_takes_a_slot_of_a_pool_that_the_project_creates(
+    parsed: dict[str, Any],
+):
+    pools = json.loads((INCLUDE / "case2code_airflow" / "pools.json").read_text())
+    assert all(1 <= pool["slots"] <= 1024 and pool["description"].endswith(".") for pool in pools.values())
+    taken = {task["id"]: task["pool"] for dag in parsed["dags"].values() for task in dag["tasks"]}
+    assert set(taken.values()) == {"default_pool", *pools}
+    assert (taken["write_inputs"], taken["execute_inputs"]) == ("case2code_llm", "case2code_sandbox")
+
+
+def test_only_two_queues_are_used_and_mined_code_has_its_own(parsed: dict[str, Any]):
+    tasks = [task for dag in parsed["dags"].values() for task in dag["tasks"]]
+    assert {task["queue"] for task in tasks} == {"default", "sandbox"}
+    assert all((task["queue"] == "sandbox") is (task["pool"] == "case2code_sandbox") for task in tasks)
+
+
+def test_every_task_that_fails_for_good_tells_somebody(dag: dict[str, Any]):
+    assert {tuple(task["on_failure"]) for task in dag["tasks"]} == {("alert_failure",)}
+
+
+def test_the_form_offers_the_sources_that_there_are(parsed: dict[str, Any]):
+    param = parsed["dags"]["case2code_refresh"]["params"]["sources"]
+    there = sorted(path.stem for path in (INCLUDE / "case2code" / "sources").glob("[a-z]*.py"))
+    assert param["items"]["enum"] == param["examples"] == there
+
+
+def test_an_evaluation_is_its_stages_in_order_fanned_out_between_the_first_and_the_last(parsed: dict[str, Any]):
+    tasks = parsed["dags"]["case2code_evaluate"]["tasks"]
+    assert [task["id"] for task in tasks] == EVALUATION
+    assert [task["upstream"] for task in tasks] == [[], *([stage] for stage in EVALUATION[:-1])]
+    assert [task["id"] for task in tasks if task["is_mapped"]] == EVALUATION[1:3]
 
 
 def test_the_default_recipe_of_the_dag_exists(parsed: dict[str, Any]):
@@ -118,7 +178,7 @@ def test_the_default_recipe_of_the_dag_exists(parsed: dict[str, Any]):
 @pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.stem)
 def test_a_dag_file_is_a_table_of_contents(path: Path):
     text = path.read_text()
-    assert len(text.splitlines()) <= 90
+    assert len(text.splitlines()) <= 100
     imported = {
         name
         for node in ast.walk(ast.parse(text))
@@ -130,7 +190,7 @@ def test_a_dag_file_is_a_table_of_contents(path: Path):
 
 
 def test_a_stage_has_one_name_for_module_function_and_task():
-    for stage in STAGES:
+    for stage in [*STAGES, *EVALUATION]:
         tree = ast.parse((INCLUDE / "case2code" / f"{stage}.py").read_text())
         assert stage in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 

@@ -1,4 +1,4 @@
-"""The deferrable stage: what it hands to the triggerer, and how it goes on. Airflow is real, the stage made up."""
+"""Tasks that do more than call a stage: how the deferrable one waits and goes on, what a judged night tells."""
 
 import asyncio
 import json
@@ -8,12 +8,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.exceptions import AirflowSkipException, TaskDeferred
 
+from builders.day_run import day_of, tiny_recipe
 from case2code import write_inputs as stage
 from case2code.llm.batch import BatchesPending
 from case2code.llm.budget import Run
-from case2code_airflow import operators
+from case2code.snapshot import day_key
+from case2code.store import Store
+from case2code_airflow import operators, stages
 from case2code_airflow.operators import WriteInputs
 from case2code_airflow.triggers import BatchesEnded
 from stand_ins import chat_endpoint
@@ -82,3 +85,26 @@ def test_the_trigger_fires_when_all_batches_have_ended(endpoint: ChatEndpoint, s
     for number, status in enumerate(statuses):
         endpoint.batches[f"b{number}"] = Batch(f"b{number}", "file-1", {}, 2e9, status)
     assert fired(BatchesEnded(list(endpoint.batches)), 3.0) is does_fire
+
+
+def test_the_night_is_judged_by_what_all_shards_paid_and_each_alert_is_told(
+    monkeypatch: pytest.MonkeyPatch, store: Store
+):
+    day = day_of("2026-03-01", tiny_recipe(["https://example.org/r.git"]))
+    funnel = [{"stage": stage, "rows": 4} for stage in ("functions", "kept", "samples")]
+    store.write_json(day_key("tiny", day.date), {"funnel": funnel})
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(stages, "get_current_context", lambda: CONTEXT)
+    monkeypatch.setattr(stages, "read_day", lambda shard: (store, None, day))
+    monkeypatch.setattr(stages, "send", lambda context, kind, message: told.append((kind, message)))
+    counts = [{"cost_usd": 0.5}, {"cost_usd": 0.25, "budget_reached": 1, "functions_left": 3}]
+    done = stages.judge_night.function([{"counts": shard} for shard in counts])
+    assert done == {"counts": {"alerts": 1}}
+    assert told == [("budget", "the budget of 2026-03-01 was reached at $0.75; 3 functions are left for another run")]
+
+
+def test_a_dry_run_is_not_judged(monkeypatch: pytest.MonkeyPatch):
+    dry = CONTEXT | {"params": {"dry_run": True}}
+    monkeypatch.setattr(stages, "get_current_context", lambda: dry)
+    with pytest.raises(AirflowSkipException):
+        stages.judge_night.function([])
