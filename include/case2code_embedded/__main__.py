@@ -1,4 +1,4 @@
-"""`python -m case2code_embedded run | up | duckdb | airflow`: what the Makefile calls."""
+"""`python -m case2code_embedded run | up | duckdb | case2code | airflow`: what the Makefile calls."""
 
 import argparse
 import contextlib
@@ -9,15 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from dotenv import load_dotenv
 from rich.console import Console
 from rich.markup import escape
 
 from case2code import database, parts
+from case2code.catalog import attachment, catalog_key
 from case2code.errors import Case2CodeError, ConfigurationError, OutageError
 from case2code.recipe import load_recipe
 from case2code.store import Store
@@ -65,7 +67,11 @@ def _arguments() -> argparse.Namespace:
     up.set_defaults(call=_up)
     sql = commands.add_parser("duckdb", help="open the duckdb program on the data, or run one statement")
     sql.add_argument("sql", nargs="?", default=None)
+    sql.add_argument("--recipe", default="default", help="whose catalog is attached as 'catalog', where there is one")
     sql.set_defaults(call=_duckdb)
+    domain = commands.add_parser("case2code", help="run a command of 'python -m case2code' on the data")
+    domain.add_argument("command", nargs=argparse.REMAINDER)
+    domain.set_defaults(call=_case2code)
     airflow = commands.add_parser("airflow", help="run an airflow command against the stack that 'up' started")
     airflow.add_argument("command", nargs=argparse.REMAINDER)
     airflow.set_defaults(call=_airflow)
@@ -126,7 +132,7 @@ def _params(recipe: str, arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _up(arguments: argparse.Namespace, console: Console) -> int:
+def _up(arguments: argparse.Namespace, console: Console) -> NoReturn:
     with open_stack(FOLDER) as stack:
         start_servers(stack, console)
         AirflowClient(stack).pause(False)
@@ -135,10 +141,10 @@ def _up(arguments: argparse.Namespace, console: Console) -> int:
             highlight=False,
         )
         console.print("The refresh runs every night at 00:00 UTC. Ctrl-C stops everything; the data stays.")
-        while (ended := stack.children.ended()) is None:
+        while True:
+            for name in stack.children.restart_ended():
+                console.print(f"[yellow]{name} ended; it is started again[/] (log: {stack.folder / 'logs'})")
             time.sleep(1)
-        console.print(f"[bold red]{ended} ended:[/] {escape(stack.children.log_end(ended))}")
-    return 1
 
 
 def _open_store(environment: dict[str, str]) -> Store:
@@ -156,18 +162,44 @@ def _duckdb(arguments: argparse.Namespace, console: Console) -> int:
         raise ConfigurationError(
             "the program 'duckdb' is not in the virtual environment: run 'make clean' and try again"
         )
+    with _environment_with_store() as environment:
+        return _duckdb_with(program, environment, arguments.sql, arguments.recipe)
+
+
+def _case2code(arguments: argparse.Namespace, console: Console) -> int:
+    """A command of the domain, with the store's keys as boto3 finds them; starts the S3 server where none is up."""
+    with _environment_with_store() as environment:
+        access = _open_store(environment).access
+        keys = {
+            "AWS_ENDPOINT_URL": access.endpoint_url,
+            "AWS_REGION": access.region,
+            "AWS_ACCESS_KEY_ID": access.key_id,
+            "AWS_SECRET_ACCESS_KEY": access.secret,
+            "AWS_SESSION_TOKEN": access.token,
+        }
+        given = {name: value for name, value in keys.items() if value}
+        command = [sys.executable, "-m", "case2code", *arguments.command]
+        return subprocess.run(command, env=environment | given, check=False).returncode
+
+
+@contextlib.contextmanager
+def _environment_with_store() -> Iterator[dict[str, str]]:
+    """The environment of the stack that is up, or of an S3 server that is started for as long as it is needed."""
     if is_up(FOLDER):
-        return _duckdb_with(program, _environment_of_running_stack(), arguments.sql)
+        yield _environment_of_running_stack()
+        return
     with open_stack(FOLDER) as stack:
         if stack.embeds_s3:
             start_object_store(stack)
-        return _duckdb_with(program, stack.environment, arguments.sql)
+        yield stack.environment
 
 
-def _duckdb_with(program: str, environment: dict[str, str], sql: str | None) -> int:
-    setup = FOLDER / "duckdb.sql"
+def _duckdb_with(program: str, environment: dict[str, str], sql: str | None, recipe: str) -> int:
+    setup, store = FOLDER / "duckdb.sql", _open_store(environment)
+    name = load_recipe(recipe).name if recipe.endswith((".yaml", ".yml")) else recipe
+    attach = f"{attachment(store, name)}\n" if store.exists(catalog_key(name)) else ""
     with os.fdopen(os.open(setup, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(f".output /dev/null\n{database.setup(_open_store(environment))}.output\n")
+        file.write(f".output /dev/null\n{database.setup(store)}{attach}.output\n")
     command = [program, "-init", str(setup), *(["-c", sql] if sql else [])]
     try:
         return subprocess.run(command, check=False).returncode

@@ -10,18 +10,21 @@ from urllib.parse import quote
 import requests
 
 from case2code.errors import OutageError
-from case2code_embedded.stack import USER, Stack
+from case2code_embedded.stack import PROJECT, USER, Stack
 
 DAG: Final = "case2code_refresh"
+#: What the tasks take their slots from: a task whose pool is missing never starts.
+_POOLS: Final = PROJECT / "include" / "case2code_airflow" / "pools.json"
 
 
 def start_airflow(stack: Stack) -> None:
     """Migrate the database where that is due, read the DAGs, start the servers and wait until the API answers."""
     migrated = Path(stack.environment["AIRFLOW_HOME"]) / "migrated"
-    version = _airflow(stack, "version").strip()
-    if not migrated.exists() or migrated.read_text() != version:
+    wanted = f"{_airflow(stack, 'version').strip()}\n{_POOLS.read_text()}"
+    if not migrated.exists() or migrated.read_text() != wanted:
         _airflow(stack, "db", "migrate")
-        migrated.write_text(version)
+        _airflow(stack, "pools", "import", str(_POOLS))
+        migrated.write_text(wanted)
     stack.children.start("api-server", ["airflow", "api-server"], stack.environment)
     _airflow(stack, "dags", "reserialize")
     stack.children.start("scheduler", ["airflow", "scheduler"], stack.environment)

@@ -1,11 +1,14 @@
 """Child processes that live exactly as long as this one."""
 
 import ctypes
+import fcntl
 import os
 import signal
 import socket
 import subprocess
+import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,11 +19,15 @@ import psutil
 from case2code.errors import OutageError
 
 _PR_SET_PDEATHSIG: Final = 1
+_MAX_RESTARTS: Final = 5
+_ANY_PORT: Final = (0,) * 50
+#: Ports that this process has given away, with the locks that keep other processes from them until it ends.
+_claims: dict[int, int] = {}
 
 
 def free_port(preferred: int | None = None) -> int:
-    """`preferred` where it is free on 127.0.0.1, else any port that is."""
-    for port in (preferred, 0) if preferred else (0,):
+    """`preferred` where it is free on 127.0.0.1, else any port that is, and that no other stack was promised."""
+    for port in (preferred, *_ANY_PORT) if preferred else _ANY_PORT:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -28,8 +35,24 @@ def free_port(preferred: int | None = None) -> int:
             except OSError:
                 continue
             found: int = probe.getsockname()[1]
-            return found
+            if _claim(found):
+                return found
     raise OutageError("no free port on 127.0.0.1")
+
+
+def _claim(port: int) -> bool:
+    """Whether the port is this process's: between its choice and its server's start another stack may look, too."""
+    if port in _claims:
+        return True
+    path = Path(tempfile.gettempdir(), f"case2code-{os.getuid()}-port-{port}.lock")
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    _claims[port] = lock
+    return True
 
 
 class Children:
@@ -39,9 +62,12 @@ class Children:
         self.logs = logs
         self.logs.mkdir(parents=True, exist_ok=True)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, tuple[Sequence[str], Mapping[str, str]]] = {}
+        self._restarts = Counter[str]()
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        with (self.logs / f"{name}.log").open("wb") as log:
+        self._started[name] = (command, environment)
+        with (self.logs / f"{name}.log").open("ab" if self._restarts[name] else "wb") as log:
             self._running[name] = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -62,9 +88,24 @@ class Children:
                 raise OutageError(f"{name} did not answer within {seconds:.0f} s: {self.log_end(name)}")
             time.sleep(0.2)
 
-    def ended(self) -> str | None:
-        """Name of a child that has ended by itself, None while all of them run."""
-        return next((name for name, child in self._running.items() if child.poll() is not None), None)
+    def restart_ended(self) -> list[str]:
+        """Start the children again that have ended by themselves; returns their names.
+
+        Raises OutageError with the end of its log where one ends time and again.
+        """
+        ended = [name for name, child in self._running.items() if child.poll() is not None]
+        for name in ended:
+            if self._restarts[name] == _MAX_RESTARTS:
+                raise OutageError(f"{name} ended {_MAX_RESTARTS + 1} times: {self.log_end(name)}")
+            for orphan in _session(self._running[name].pid):
+                _send(orphan, signal.SIGKILL)
+            self._restarts[name] += 1
+            self.start(name, *self._started[name])
+        return ended
+
+    def pid(self, name: str) -> int:
+        """Process id of a child, which leads a session of its own."""
+        return self._running[name].pid
 
     def log_end(self, name: str) -> str:
         path = self.logs / f"{name}.log"
@@ -98,6 +139,18 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
         return [process, *process.children(recursive=True)]
     except psutil.NoSuchProcess:
         return []
+
+
+def _session(leader: int) -> list[psutil.Process]:
+    """The processes that a child which led their session has left behind."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == leader:
+                found.append(process)
+        except ProcessLookupError:
+            pass
+    return found
 
 
 def _send(process: psutil.Process, number: int) -> None:

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import boto3
 import botocore.exceptions
@@ -14,6 +14,9 @@ from botocore.config import Config
 from case2code.errors import ConfigurationError
 from case2code_embedded.children import free_port
 from case2code_embedded.stack import BUCKET, Stack
+
+#: An object that stays, and tells a server that was started again from one that has found its data.
+_READY: Final = ".ready"
 
 
 def start_object_store(stack: Stack) -> None:
@@ -36,7 +39,9 @@ def start_object_store(stack: Stack) -> None:
     keys = {"AWS_ACCESS_KEY_ID": stack.keys["s3_id"], "AWS_SECRET_ACCESS_KEY": stack.keys["s3_secret"]}
     stack.children.start("s3", command, {**os.environ, **keys})
     client = s3_client(stack)
-    stack.children.wait_until("s3", lambda: _stores(client), seconds=60)
+    known = stack.folder / "s3-stored"
+    stack.children.wait_until("s3", lambda: (not known.exists() or _gives(client)) and _stores(client), seconds=60)
+    known.touch()
 
 
 def s3_client(stack: Stack) -> Any:
@@ -51,13 +56,20 @@ def s3_client(stack: Stack) -> Any:
     )
 
 
+def _gives(client: Any) -> bool:
+    """Whether the server, started again, gives what it had: it takes new objects before it finds the old ones."""
+    try:
+        return bool(client.get_object(Bucket=BUCKET, Key=_READY)["Body"].read())
+    except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError):
+        return False
+
+
 def _stores(client: Any) -> bool:
     """Whether the server takes an object; it lists buckets seconds before it does."""
     try:
         with contextlib.suppress(client.exceptions.BucketAlreadyExists, client.exceptions.BucketAlreadyOwnedByYou):
             client.create_bucket(Bucket=BUCKET)
-        client.put_object(Bucket=BUCKET, Key="ready", Body=b"")
-        client.delete_object(Bucket=BUCKET, Key="ready")
+        client.put_object(Bucket=BUCKET, Key=_READY, Body=b"stored")
     except (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError):
         return False
     return True

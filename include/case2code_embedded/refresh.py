@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from case2code import database
-from case2code.errors import Case2CodeError
-from case2code.publish_snapshot import day_key, snapshots_prefix
+from case2code.errors import Case2CodeError, OutageError
+from case2code.snapshot import day_key, snapshots_prefix
 from case2code.store import Store
 from case2code_embedded.airflow_server import AirflowClient
 from case2code_embedded.stack import Stack
@@ -26,10 +26,14 @@ STAGES: Final = (
     "filter_functions",
     "write_inputs",
     "execute_inputs",
+    "probe_behaviour",
+    "run_mutants",
     "select_cases",
     "publish_snapshot",
+    "judge_night",
 )
 _POLL_SECONDS: Final = 1.0
+_PATIENCE_SECONDS: Final = 180
 _ENDED: Final = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
@@ -47,14 +51,20 @@ def run_refresh(
     run_id = client.start_run(day, params)
     watch = _Watch(client, run_id)
     with Live(console=console, refresh_per_second=4, transient=False) as live:
+        answered = time.monotonic()
         while True:
-            state = client.run(run_id)["state"]
-            live.update(watch.table())
+            for name in stack.children.restart_ended():
+                live.console.print(f"[yellow]{name} ended during the run; it is started again[/]")
+            try:
+                state = client.run(run_id)["state"]
+                live.update(watch.table())
+                answered = time.monotonic()
+            except OutageError:  # the API server takes a while to start again
+                if time.monotonic() - answered > _PATIENCE_SECONDS:
+                    raise
+                continue
             if state in ("success", "failed"):
                 break
-            ended = stack.children.ended()
-            if ended:
-                raise RefreshFailed(f"{ended} ended during the run: {stack.children.log_end(ended)}")
             time.sleep(_POLL_SECONDS)
     tasks = client.tasks(run_id)
     if state == "failed":
@@ -128,7 +138,7 @@ def _count(name: str, value: float) -> str:
 
 
 # First words of the progress lines that the stages log.
-_TELLING: Final = ("Scraped", "Extracted", "Rule", "Kept", "Wrote", "Writer", "Executed", "Published")
+_TELLING: Final = ("Scraped", "Extracted", "Rule", "Kept", "Wrote", "Writer", "Executed", "Probed", "Ran", "Published")
 
 
 def _seconds(tasks: list[dict[str, Any]]) -> str:

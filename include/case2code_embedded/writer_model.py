@@ -56,7 +56,7 @@ def weights() -> Path:
 
 
 def serve(port: int, key: str) -> None:
-    """Serve on 127.0.0.1 until the process is ended."""
+    """Serve on `CASE2CODE_LLM_HOST`, 127.0.0.1 without it, until the process is ended."""
     import xllamacpp
 
     resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY, _MAX_MEMORY))
@@ -65,7 +65,7 @@ def serve(port: int, key: str) -> None:
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(weights())
     parameters.model_alias = {MODEL}
-    parameters.hostnames = ["127.0.0.1"]
+    parameters.hostnames = [os.environ.get("CASE2CODE_LLM_HOST", "127.0.0.1")]
     parameters.port = port
     parameters.api_keys = [key]
     parameters.ui = False

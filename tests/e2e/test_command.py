@@ -48,7 +48,7 @@ def start(home: Path, *arguments: str) -> "subprocess.Popen[str]":
 
 def run(home: Path, *arguments: str) -> tuple[int, str]:
     process = start(home, *arguments)
-    output, _ = process.communicate(timeout=400)
+    output, _ = process.communicate(timeout=1_500)
     return process.returncode, output
 
 

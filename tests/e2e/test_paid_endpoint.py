@@ -66,12 +66,22 @@ def paid_store(paid_stack: Stack) -> Store:
     return Store(s3_client(paid_stack), BUCKET, access=access)
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 240) -> Any:
+def wait_until(condition: Callable[[], Any], seconds: float = 900) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {seconds} s"
         time.sleep(0.3)
     return found
+
+
+def slots(client: AirflowClient, pool: str) -> tuple[int, int, int]:
+    """How many tasks of a pool are deferred, run, and take a slot."""
+    found = client.get(f"pools/{pool}")
+    return found["deferred_slots"], found["running_slots"], found["occupied_slots"]
+
+
+def commands() -> list[str]:
+    return [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
 
 
 def ended(client: AirflowClient, run_id: str) -> str:
@@ -102,10 +112,9 @@ def test_a_batch_is_waited_for_without_a_worker_and_found_again_by_a_task_that_w
     endpoint.submit_seconds = 0
     task = wait_until(lambda: writing(paid, run_id, "deferred"))
     assert task["try_number"] == 2
-    pool = paid.get("pools/default_pool")
-    assert (pool["deferred_slots"], pool["running_slots"], pool["occupied_slots"]) == (1, 0, 0)
-    working = [" ".join(p.info["cmdline"] or []) for p in psutil.process_iter(["cmdline"])]
-    assert not any(task["id"] in line for line in working)
+    wait_until(lambda: slots(paid, "case2code_llm") == (1, 0, 0))
+    assert slots(paid, "default_pool") == (0, 0, 0)
+    wait_until(lambda: not any(task["id"] in line for line in commands()))  # its process ends a moment later
     assert [batch.status for batch in endpoint.batches.values()] == ["in_progress"]
     endpoint.batch_seconds = 0
     assert ended(paid, run_id) == "success"

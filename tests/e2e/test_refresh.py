@@ -28,7 +28,7 @@ from tests.e2e.conftest import DAYS
 pytestmark = pytest.mark.stack
 
 
-def wait_for(client: AirflowClient, run_id: str, seconds: float = 240) -> dict[str, Any]:
+def wait_for(client: AirflowClient, run_id: str, seconds: float = 900) -> dict[str, Any]:
     """The run once it has ended."""
     deadline = time.monotonic() + seconds
     while (run := client.run(run_id))["state"] not in ("success", "failed"):
@@ -46,7 +46,7 @@ def backfill(stack: Stack, recipe: Path, first: str, last: str, *options: str) -
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def runs_of_backfill(client: AirflowClient, recipe: Path, seconds: float = 400) -> list[dict[str, Any]]:
+def runs_of_backfill(client: AirflowClient, recipe: Path, seconds: float = 1_500) -> list[dict[str, Any]]:
     """The runs of the backfill with this recipe, once Airflow calls it complete."""
     deadline = time.monotonic() + seconds
     while any(b["completed_at"] is None for b in client.get("backfills", dag_id=DAG)["backfills"]):
@@ -134,7 +134,7 @@ def test_a_backfill_publishes_each_day_as_of_its_day(
     assert store.read_json("snapshots/past/latest.json")["version"] == versions[2]
 
 
-def kill_task(client: AirflowClient, run_id: str, task_id: str, seconds: float = 120) -> None:
+def kill_task(client: AirflowClient, run_id: str, task_id: str, seconds: float = 600) -> None:
     """`kill -9` of the process that runs the task, as soon as there is one."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -139,6 +139,7 @@ class _Server:
                 web.get("/counts", self._counts),
                 web.get("/v1/models", self._models),
                 web.post("/v1/chat/completions", self._chat),
+                web.post("/v1/completions", self._chat),
                 web.post("/v1/files", self._upload),
                 web.get("/v1/files/{id}/content", self._content),
                 web.post("/v1/batches", self._create_batch),
@@ -164,7 +165,7 @@ class _Server:
         return web.json_response({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
 
     def _note(self, body: dict[str, Any], request: web.Request) -> str:
-        prompt: str = body["messages"][0]["content"] if body else ""
+        prompt: str = (body["prompt"] if "prompt" in body else body["messages"][0]["content"]) if body else ""
         if body:
             self.endpoint.prompts.append(prompt)
             self.endpoint.requests.append(body)
