@@ -14,9 +14,9 @@ ARGS ?=
 TESTS ?= tests
 NAME ?=
 
-.PHONY: help run up duckdb airflow test bench lint lock clean
+.PHONY: help run up keys cluster duckdb case2code airflow test bench lint lock clean
 help: ## Show this list
-	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## */  make \1\t/' | expand -t 26
+	@grep -hE '^[a-z0-9.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.]+):.*## */  make \1\t/' | expand -t 26
 
 run: .venv/installed ## Refresh the latest complete day and print what came of it  [RECIPE=name|path] [DAY=YYYY-MM-DD] [ARGS=--dry-run]
 	@$(PY) -m case2code_embedded run --recipe '$(RECIPE)' $(if $(DAY),--day '$(DAY)') $(ARGS)
@@ -24,14 +24,24 @@ run: .venv/installed ## Refresh the latest complete day and print what came of i
 up: .venv/installed ## Start the stack with the Airflow UI and the nightly schedule, until Ctrl-C
 	@$(PY) -m case2code_embedded up
 
-duckdb: .venv/installed ## Open the duckdb program on the published data, or run one statement  [SQL="..."]
-	@$(PY) -m case2code_embedded duckdb $(if $(SQL),"$$SQL")
+keys: ## Add the keys of docker-compose.yaml that .env lacks, at random
+	@$(PYTHON) -m case2code_cluster.keys
+
+cluster: .venv/installed ## The services of docker-compose.yaml from local packages, and one refresh on them  [RECIPE=name|path] [DAY=YYYY-MM-DD]
+	@$(PY) -m case2code_cluster --recipe '$(RECIPE)' $(if $(DAY),--day '$(DAY)')
+
+duckdb: .venv/installed ## Open the duckdb program on the published data, or run one statement  [SQL="..."] [RECIPE=name|path]
+	@$(PY) -m case2code_embedded duckdb --recipe '$(RECIPE)' $(if $(SQL),"$$SQL")
+
+case2code: .venv/installed ## Run a command of the project on published snapshots  ARGS="--help"
+	@$(PY) -m case2code_embedded case2code $(ARGS)
 
 airflow: .venv/installed ## Run an airflow command against the stack of `make up`  ARGS="dags list"
 	@$(PY) -m case2code_embedded airflow $(ARGS)
 
 test: .venv/installed ## Run all tests, the end-to-end ones on the embedded stack too  [TESTS=tests/unit]
-	@$(PY) -m pytest $(TESTS)
+	@$(PY) -m pytest $(TESTS) -m 'not stack' -n logical --dist loadscope || test $$? = 5
+	@$(PY) -m pytest $(TESTS) -m stack || test $$? = 5
 
 bench: .venv/installed ## Run all benchmarks, or one  [NAME=sandbox]
 	@for bench in $(if $(NAME),tests/benchmarks/bench_$(NAME).py,tests/benchmarks/bench_*.py); do \

@@ -1,7 +1,7 @@
 """What most tests share: a real S3 server, and an empty place on it for each test."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import hypothesis
@@ -35,3 +35,26 @@ def store(s3: Stack) -> Store:
     client = s3_client(s3)
     access = Access(client.meta.endpoint_url, "us-east-1", s3.keys["s3_id"], s3.keys["s3_secret"])
     return Store(client, BUCKET, f"tests/{uuid4().hex}", access)
+
+
+@pytest.fixture
+def record_fault(record_property: Callable[[str, object], None]) -> Callable[..., None]:
+    """Notes a row of the table of faults, after a test has asserted all of it."""
+
+    def note(fault: str, when: str, happened: str, snapshot: str = "equal") -> None:
+        record_property("fault", (fault, when, happened, snapshot))
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of the faults that were tried; tests in other processes send it with their reports."""
+    passed = [report for report in terminalreporter.stats.get("passed", []) if report.when == "call"]
+    faults = [tuple(row) for report in passed for name, row in report.user_properties if name == "fault"]
+    if faults:
+        rows = [("fault", "when", "what happened", "snapshot"), *faults]
+        widths = [max(len(row[column]) for row in rows) for column in range(4)]
+        terminalreporter.section("faults")
+        for row in rows:
+            line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            terminalreporter.write_line(line.rstrip())

@@ -119,10 +119,11 @@ def functions_left(connection: duckdb.DuckDBPyConnection, day: Day, store: Store
         module = parts.module("writers", writer.name)
         settings = module.Settings.model_validate(writer.settings)
         ledger = inputs_ledger(store, writer)
-        left = _missing_rows(connection, ledger, everything, module.chosen(settings), before).num_rows
+        if module.USES_LLM:
+            left = _missing_rows(connection, ledger, everything, module.chosen(settings), before).num_rows
+            if left:
+                found.append({"origin": module.origin(settings), "functions": left})
         before.append(ledger)
-        if left and module.USES_LLM:
-            found.append({"origin": module.origin(settings), "functions": left})
     return found
 
 
@@ -136,6 +137,11 @@ def open_functions(connection: duckdb.DuckDBPyConnection, day: Day, store: Store
     repositories = store.read_table(day.table_key("repositories"))
     database.view(connection, "functions", store, function_keys(repositories), FUNCTIONS)
     database.view(connection, "verdicts", store, [day.table_key("verdicts")], VERDICTS)
+
+
+def kept_buckets(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The ledger buckets that the day's kept functions are in: a small day looks into few."""
+    return [str(row["bucket"]) for row in database.query(connection, "select/kept_buckets").to_pylist()]
 
 
 def _missing(

@@ -31,6 +31,7 @@ from case2code.features import benchmark_overlaps, clusters, findings
 from case2code.filter_functions import filter_functions
 from case2code.ledger import BUCKETS
 from case2code.plan_day import Shard
+from case2code.probe_behaviour import BEHAVIOUR_DROPS
 from case2code.recipe import load_recipe
 from case2code.records import CASES, FILES, FUNCTIONS, INPUTS, REPOSITORIES, VERDICTS
 from case2code.store import Access, Store
@@ -207,8 +208,9 @@ def rules(address: Address) -> Cost:
     database.view(connection, "verdicts", store, [day.table_key("verdicts")], VERDICTS)
     for name, schema in (("files", FILES), ("inputs", INPUTS), ("cases", CASES)):
         database.table(connection, name, schema.empty_table())
-    for report in ("funnel", "drops"):
-        database.query(connection, f"report/{report}")
+    database.table(connection, "left_out", BEHAVIOUR_DROPS.empty_table())
+    database.query(connection, "report/funnel", inputs=0)
+    database.query(connection, "report/drops")
     return _cost({"rules and verdicts": judged - started, "funnel": time.perf_counter() - judged}, counts)
 
 

@@ -19,11 +19,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from case2code.execute_inputs import limits_of
 from case2code.extract_functions import extract_files
 from case2code.inputs.explore import explore
 from case2code.recipe import load_recipe
 from case2code.records import FILES
-from case2code.sandbox import Execution, Limits, Program, Sandbox
+from case2code.sandbox import Execution, Program, Sandbox
 from case2code.writers import TRIAL, Function, Written
 from tests.benchmarks.bench_sandbox import Cost, measure
 from tests.benchmarks.report import Figure, write
@@ -47,7 +48,7 @@ def corpus(path: Path) -> list[tuple[Function, list[str]]]:
 
 
 def run_again(functions: list[Function], inputs: list[list[str]]) -> list[list[Execution]]:
-    limits = Limits(**load_recipe("default").execute.model_dump(exclude={"min_isolation"}))
+    limits = limits_of(load_recipe("default").execute)
     programs = [Program(f.function_id, f.code, f.name, tuple(i)) for f, i in zip(functions, inputs, strict=True)]
     with Sandbox(limits, passes=1) as opened:
         return [executions for _, executions in opened.run(programs, with_coverage=True)]

@@ -14,6 +14,7 @@ from case2code import database, parts, records
 from case2code.filter_functions import judge
 from case2code.recipe import load_recipe
 from case2code.records import FUNCTIONS
+from case2code.revocations import REVOCATIONS
 
 NAMES = parts.names(parts.SQL / "rules", ".sql")
 #: The rules of the default recipe, with its settings; a new rule is listed there.
@@ -94,6 +95,7 @@ SOME = settings(max_examples=12)
 def verdicts(rows: list[dict[str, Any]], rules: list[Any]) -> dict[str, dict[str, Any]]:
     """Verdicts of a day with these rules, by occurrence."""
     CONNECTION.register("functions", pa.Table.from_pylist(rows, schema=FUNCTIONS))
+    CONNECTION.register("revocations", REVOCATIONS.empty_table())
     judge(CONNECTION, rules, lambda name: None)  # the feature tables are there
     found = database.query(CONNECTION, "select/verdicts").to_pylist()
     return {row["occurrence_id"]: row for row in found}

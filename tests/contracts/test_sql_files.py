@@ -43,20 +43,22 @@ def placeholders(text: str) -> set[str]:
     return set(template.get_identifiers())
 
 
+TEMPLATES = [*parts.PROMPTS.glob("*.txt"), *parts.SAMPLE_PROMPTS.iterdir(), *parts.CARDS.iterdir()]
 #: What each template is given; the prompts are shared between writers and samples by nothing but their folder.
 KNOWN = {
-    "prompts/sample.txt": {"function_name", "cases"},
+    "prompts/evaluate.txt": {"function_name", "cases"},
     "prompts/write_inputs.txt": PLACEHOLDERS,
     "prompts/write_inputs_text.txt": PLACEHOLDERS,
     "cards/attribution.md": {"rows"},
     "cards/snapshot.md": {
         *("name", "version", "description", "as_of", "samples", "train", "test", "size_category", "data_files"),
         *("funnel", "cost", "inputs_by_origin", "unwritten", "licenses", "isolation", "python_version"),
+        *("features", "split_sizes", "download_size"),
     },
-}
+} | {name(path): {"function_name", "cases"} for path in parts.SAMPLE_PROMPTS.iterdir()}
 
 
-@pytest.mark.parametrize("path", [*parts.PROMPTS.iterdir(), *parts.CARDS.iterdir()], ids=name)
+@pytest.mark.parametrize("path", TEMPLATES, ids=name)
 def test_a_template_uses_all_that_it_is_given_and_nothing_else(path: Path):
     assert placeholders(path.read_text()) == KNOWN[name(path)]
 

@@ -16,8 +16,8 @@ def blocks(language: str) -> list[str]:
 
 
 def test_every_make_command_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"make ([a-z]+)", "\n".join(blocks("bash") + re.findall(r"`([^`\n]+)`", README))))
+    targets = set(re.findall(r"^([a-z0-9]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"make ([a-z0-9]+)", "\n".join(blocks("bash") + re.findall(r"`([^`\n]+)`", README))))
     assert {"run", "test", "up", "duckdb", "airflow", "lint", "clean"} <= named <= targets
 
 
@@ -30,10 +30,11 @@ def test_the_table_of_columns_is_the_published_schema() -> None:
 
 
 def test_the_recipe_shown_is_a_recipe(tmp_path: Path) -> None:
-    (recipe,) = blocks("yaml")
+    whole, *additions = blocks("yaml")
     path = tmp_path / "mine.yaml"
-    path.write_text(recipe)
-    assert load_recipe(str(path)).name == "mine"
+    for addition in ("", *additions):
+        path.write_text(f"{whole}\n{addition}")
+        assert load_recipe(str(path)).name == "mine"
 
 
 def test_every_file_and_folder_named_exists() -> None:

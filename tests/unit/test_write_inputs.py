@@ -27,6 +27,7 @@ from case2code.llm.batch import BatchesPending
 from case2code.llm.budget import Budget, Run
 from case2code.plan_day import Shard
 from case2code.publish_snapshot import publish_snapshot
+from case2code.run_mutants import run_mutants
 from case2code.select_cases import select_cases
 from case2code.store import Store
 from case2code.write_inputs import write_inputs
@@ -245,6 +246,7 @@ def test_a_budget_that_was_reached_is_in_the_report_and_what_there_is_is_publish
     counts = write_inputs(day, shard, store, using(endpoint, day), Run("r", max_requests=1))
     assert counts["functions_left"] == 3
     execute_inputs(day, shard, store)
+    run_mutants(day, shard, store)
     select_cases(day, store)
     done = publish_snapshot(day, store)
     assert done.samples == 4

@@ -12,12 +12,31 @@ from case2code.llm.settings import Settings
 from case2code.writers import Written
 
 
+class Model:
+    """Watches that an endpoint's answers are of the model that was asked.
+
+    llama.cpp answers any name with the model that it has; nothing that it wrote must carry another model's name.
+    """
+
+    def __init__(self, client: openai.OpenAI, name: str) -> None:
+        self._client, self._name = client, name
+        self._aliases = {name}
+
+    def check(self, answered: str) -> None:
+        """Raises ConfigurationError where the endpoint does not have the model that was asked."""
+        if answered in self._aliases or answered.startswith(self._name):
+            return
+        if self._name not in models(self._client):
+            raise ConfigurationError(unknown_model(self._client, self._name))
+        self._aliases.add(answered)
+
+
 class Reader:
     """Reads what one endpoint answers for one model."""
 
     def __init__(self, client: openai.OpenAI, settings: Settings, is_batch: bool = False) -> None:
         self._client, self._settings, self._is_batch = client, settings, is_batch
-        self._aliases = {settings.model}
+        self._model = Model(client, settings.model)
 
     def read(self, reply: Any, request: Request) -> Written:
         """The inputs in a reply, and what it cost.
@@ -26,7 +45,7 @@ class Reader:
         """
         if not isinstance(reply, dict) or not isinstance(reply.get("choices"), list):
             raise OutageError(f"{self._client.base_url} did not answer with a chat completion: {str(reply)[:200]!r}")
-        self._check_model(str(reply.get("model") or self._settings.model))
+        self._model.check(str(reply.get("model") or self._settings.model))
         choice = reply["choices"][0] if reply["choices"] else {}
         message = (choice.get("message") if isinstance(choice, dict) else None) or {}
         arguments, rejected = read_reply(str(message.get("content") or ""), request.function, request.form)
@@ -39,15 +58,6 @@ class Reader:
         return Written(
             request.function.function_id, arguments, rejected, request.prompt_hash, tokens_in, tokens_out, cost
         )
-
-    def _check_model(self, name: str) -> None:
-        """llama.cpp answers any name with the model that it has; its inputs must not carry another model's name."""
-        model = self._settings.model
-        if name in self._aliases or name.startswith(model):
-            return
-        if model not in models(self._client):
-            raise ConfigurationError(unknown_model(self._client, model))
-        self._aliases.add(name)
 
 
 def refused(request: Request, message: str) -> Written:

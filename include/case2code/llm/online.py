@@ -9,10 +9,11 @@ import logging
 import re
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import openai
 
@@ -31,14 +32,93 @@ _MAX_SECONDS: Final = 300.0
 _SAYS_NO_SCHEMAS: Final = re.compile(r"response_format|json_schema|structured", re.IGNORECASE)
 
 
+class Sendable(Protocol):
+    """One request as it is sent."""
+
+    @property
+    def form(self) -> Form: ...
+
+    @property
+    def body(self) -> dict[str, Any]: ...
+
+
+class Replied(Protocol):
+    """What is made of a reply."""
+
+    @property
+    def tokens_in(self) -> int: ...
+
+    @property
+    def cost_usd(self) -> float: ...
+
+
+Item = TypeVar("Item")
+Sent = TypeVar("Sent", bound=Sendable)
+Answer = TypeVar("Answer", bound=Replied)
+
+
+class Exchange(ABC, Generic[Item, Sent, Answer]):
+    """What is asked about an item, what it may cost, and what becomes of the reply."""
+
+    path = "/chat/completions"
+    form: Form = "text"
+
+    def __init__(self, model: str, concurrency: int) -> None:
+        self.model, self.concurrency = model, concurrency
+
+    @abstractmethod
+    def request(self, item: Item, form: Form, tokens_name: str) -> Sent:
+        """The request about `item`; `tokens_name` is what the endpoint calls the limit of a reply."""
+
+    @abstractmethod
+    def most_usd(self, request: Sent) -> float:
+        """What the request can cost at most."""
+
+    @abstractmethod
+    def read(self, reply: Any, request: Sent) -> Answer:
+        """Raises OutageError where the reply is none, ConfigurationError where another model wrote it."""
+
+    @abstractmethod
+    def refused(self, request: Sent, message: str) -> Answer:
+        """The endpoint will say the same tomorrow: an answer about this item, not an outage."""
+
+
+class _Writing(Exchange[Function, Request, Written]):
+    """Inputs of functions."""
+
+    def __init__(self, settings: Settings, client: openai.OpenAI) -> None:
+        super().__init__(settings.model, settings.concurrency)
+        self.form = settings.form
+        self._settings, self._reader = settings, Reader(client, settings)
+
+    def request(self, item: Function, form: Form, tokens_name: str) -> Request:
+        return build(item, self._settings, form, tokens_name)
+
+    def most_usd(self, request: Request) -> float:
+        return max_cost_usd(request, self._settings, is_batch=False)
+
+    def read(self, reply: Any, request: Request) -> Written:
+        return self._reader.read(reply, request)
+
+    def refused(self, request: Request, message: str) -> Written:
+        return refused(request, message)
+
+
 def ask(functions: Sequence[Function], settings: Settings, client: openai.OpenAI, budget: Budget) -> Iterator[Written]:
-    """One answer for each function, in the order in which they arrive; fewer where the budget is reached.
+    """Inputs for each function, as `ask_all` says."""
+    return ask_all(functions, _Writing(settings, client), client, budget)
+
+
+def ask_all(
+    items: Sequence[Item], exchange: Exchange[Item, Sent, Answer], client: openai.OpenAI, budget: Budget
+) -> Iterator[Answer]:
+    """One answer about each item, in the order in which they arrive; fewer where the budget is reached.
 
     Raises ConfigurationError on a wrong key or an unknown model, OutageError when all retries are used up; what was
     answered before, and what was in flight then, is yielded first.
     """
-    asking = _Asking(functions, settings, client, budget)
-    thread = threading.Thread(target=asking.run, name="writer", daemon=True)
+    asking = _Asking(items, exchange, client, budget)
+    thread = threading.Thread(target=asking.run, name="asker", daemon=True)
     thread.start()
     try:
         while (found := asking.found.get()) is not None:
@@ -50,20 +130,19 @@ def ask(functions: Sequence[Function], settings: Settings, client: openai.OpenAI
         raise asking.failure
 
 
-class _Asking:
-    """The work of one `ask`, inside its event loop."""
+class _Asking(Generic[Item, Sent, Answer]):
+    """The work of one `ask_all`, inside its event loop."""
 
     def __init__(
-        self, functions: Sequence[Function], settings: Settings, client: openai.OpenAI, budget: Budget
+        self, items: Sequence[Item], exchange: Exchange[Item, Sent, Answer], client: openai.OpenAI, budget: Budget
     ) -> None:
-        self.found: SimpleQueue[Written | None] = SimpleQueue()
+        self.found: SimpleQueue[Answer | None] = SimpleQueue()
         self.failure: Exception | None = None
-        self._waiting = iter(functions)
-        self._settings, self._client, self._budget = settings, client, budget
-        self._reader = Reader(client, settings)
+        self._waiting = iter(items)
+        self._exchange, self._client, self._budget = exchange, client, budget
         # Two workers a place: those that wait for a retry leave theirs to the others.
-        self._workers = min(len(functions), 2 * settings.concurrency)
-        self._form: Form = settings.form
+        self._workers = min(len(items), 2 * exchange.concurrency)
+        self._form: Form = exchange.form
         self._tokens_name = "max_tokens"
         self._in_flight = 0
         self._returning = 0  # who has waited for a retry, and now for a place
@@ -87,42 +166,42 @@ class _Asking:
             self._loop.call_soon_threadsafe(lambda: self._main is not None and self._main.cancel())
 
     async def _ask_all(self) -> None:
-        self._places = asyncio.Semaphore(self._settings.concurrency)
+        self._places = asyncio.Semaphore(self._exchange.concurrency)
         self._failed, self._settled = asyncio.Event(), asyncio.Event()
         async with asynchronous(self._client) as self._async_client:
             await asyncio.gather(*(self._work() for _ in range(self._workers)))
 
     async def _work(self) -> None:
-        async with self._places:  # kept from one function to the next: to hand it on takes time
-            for function in self._waiting:
+        async with self._places:  # kept from one item to the next: to hand it on takes time
+            for item in self._waiting:
                 try:
-                    written = await self._answer(function)
+                    answer = await self._answer(item)
                 except Exception as error:
-                    self.failure = self.failure or explain(error, self._client, self._settings.model)
+                    self.failure = self.failure or explain(error, self._client, self._exchange.model)
                     self._failed.set()
                     return
-                if written is None:
+                if answer is None:
                     return
-                self.found.put(written)
+                self.found.put(answer)
                 if self._returning:
                     self._places.release()
                     await self._places.acquire()
 
-    async def _answer(self, function: Function) -> Written | None:
-        """The answer about one function; None where the budget is reached or another request has failed for good."""
+    async def _answer(self, item: Item) -> Answer | None:
+        """The answer about one item; None where the budget is reached or another request has failed for good."""
         began, attempt = time.monotonic(), 0
         while not self._failed.is_set():
             # Built for each attempt, so that what the endpoint has refused before is not sent again.
-            request = build(function, self._settings, self._form, self._tokens_name)
-            most_usd = max_cost_usd(request, self._settings, is_batch=False)
+            request = self._exchange.request(item, self._form, self._tokens_name)
+            most_usd = self._exchange.most_usd(request)
             if not await self._claim(most_usd):
                 return None
             paid_usd: float | None = most_usd  # until it is known
             try:
                 reply = await self._send(request)
-                written = self._reader.read(reply, request)
-                paid_usd = written.cost_usd if written.tokens_in else most_usd
-                return written
+                answer = self._exchange.read(reply, request)
+                paid_usd = answer.cost_usd if answer.tokens_in else most_usd
+                return answer
             except openai.APIError as error:
                 paid_usd = None if is_unpaid(error) else most_usd
                 failure = error
@@ -131,7 +210,7 @@ class _Asking:
             if self._adapts(failure, request):
                 continue
             if _is_about_the_prompt(failure):
-                return refused(request, str(failure))
+                return self._exchange.refused(request, str(failure))
             if not is_temporary(failure):
                 raise failure
             await self._pause(failure, attempt, began)
@@ -154,10 +233,10 @@ class _Asking:
         self._budget.settle(claimed_usd, paid_usd)
         self._settled.set()
 
-    async def _send(self, request: Request) -> Any:
+    async def _send(self, request: Sent) -> Any:
         try:
             # Not chat.completions.create: its typed answer costs as much time as all the rest of a request.
-            return await self._async_client.post("/chat/completions", body=request.body, cast_to=object)
+            return await self._async_client.post(self._exchange.path, body=request.body, cast_to=object)
         except ValueError as error:
             raise OutageError(f"{self._client.base_url} did not answer with a chat completion: {error}") from error
 
@@ -176,7 +255,7 @@ class _Asking:
         await self._places.acquire()
         self._returning -= 1
 
-    def _adapts(self, error: openai.APIError, request: Request) -> bool:
+    def _adapts(self, error: openai.APIError, request: Sent) -> bool:
         """Whether the request was refused for its form, and the next one will have another."""
         if not isinstance(error, openai.BadRequestError | openai.UnprocessableEntityError):
             return False

@@ -72,7 +72,7 @@ def templates(settings: Settings) -> tuple[str, str]:
 
 
 def _template(name: str) -> Template:
-    return parts.prompt(name, PLACEHOLDERS)
+    return parts.prompt(name, PLACEHOLDERS, parts.PROMPTS)
 
 
 def _prompt(function: Function, settings: Settings, form: Form) -> str:

@@ -35,7 +35,8 @@ _KEPT: Final = "refs/heads/kept"
 # What git prints where the other side does not answer; everything else is a fault of the repository.
 _OUTAGE: Final = re.compile(
     r"could not resolve host|connection (timed out|refused|reset)|failed to connect|operation timed out|"
-    r"network is unreachable|error: (429|5\d\d)|early eof|remote end hung up|ssl",
+    r"network is unreachable|error: (429|5\d\d)|early eof|remote end hung up|ssl|"
+    r"no space left|out of diskspace|cannot allocate memory",
     re.IGNORECASE,
 )
 
