@@ -133,7 +133,7 @@ def _params(recipe: str, arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _up(arguments: argparse.Namespace, console: Console) -> NoReturn:
-    with open_stack(FOLDER) as stack:
+    with open_stack(FOLDER, nightly=True) as stack:
         start_servers(stack, console)
         AirflowClient(stack).pause(False)
         console.print(

@@ -55,10 +55,12 @@ class Stack:
 
 
 @contextmanager
-def open_stack(folder: Path) -> Iterator[Stack]:
+def open_stack(folder: Path, nightly: bool = False) -> Iterator[Stack]:
     """A stack of which nothing is started yet; on exit everything is stopped.
 
-    Raises ConfigurationError where another stack has the folder.
+    `nightly`: its scheduler starts the runs of the schedule too, not only those that it is asked for: a `make run` at
+    midnight, or of another day, would pay for a night that nobody asked for. Raises ConfigurationError where another
+    stack has the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
@@ -70,7 +72,7 @@ def open_stack(folder: Path) -> Iterator[Stack]:
             ) from None
         with Children(folder / "logs") as children:
             stack = Stack(folder, children, _choose_ports(), _keep_keys(folder / "keys.json"))
-            stack.environment = _environment(stack)
+            stack.environment = _environment(stack, nightly)
             try:
                 yield stack
             finally:
@@ -118,7 +120,7 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _environment(stack: Stack) -> dict[str, str]:
+def _environment(stack: Stack, nightly: bool) -> dict[str, str]:
     home = stack.folder / "airflow"
     passwords = home / "passwords.json"
     home.mkdir(parents=True, exist_ok=True)
@@ -147,6 +149,7 @@ def _environment(stack: Stack) -> dict[str, str]:
         "logging__logging_level": "INFO",
         "scheduler__scheduler_idle_sleep_time": 0.5,
         "scheduler__enable_health_check": False,
+        "scheduler__use_job_schedule": nightly,
         "dag_processor__refresh_interval": 30,
         "usage_data_collection__enabled": False,
     }
