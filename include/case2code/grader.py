@@ -142,13 +142,18 @@ def _name(node: Any) -> str:
 
 
 def _agrees(comparator: str, expected: Any, found: Any) -> bool:
-    if comparator == "approximate":
-        numbers = (int, float, complex)
-        if type(expected) not in numbers or type(found) not in numbers:
-            return False
+    return _same(expected, found) or (comparator == "approximate" and _near(expected, found))
+
+
+def _near(expected: Any, found: Any) -> bool:
+    numbers = (int, float, complex)
+    if type(expected) not in numbers or type(found) not in numbers:
+        return False
+    try:
         a, b = complex(expected), complex(found)
-        return _close(a.real, b.real) and _close(a.imag, b.imag)
-    return _same(expected, found)
+    except OverflowError:  # an int beyond all floats
+        return False
+    return _close(a.real, b.real) and _close(a.imag, b.imag)
 
 
 def _close(a: float, b: float) -> bool:
