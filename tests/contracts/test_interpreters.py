@@ -1,11 +1,11 @@
 """Programs run in other Pythons of the machine, as locked down as in this one."""
 
 import platform
-import shutil
 from pathlib import Path
 
 import pytest
 
+from builders.pythons import other_python
 from case2code.errors import ConfigurationError
 from case2code.sandbox import Limits, Program, Sandbox
 from case2code.sandbox.interpreters import Interpreter, find, this
@@ -18,15 +18,7 @@ FREE = "import math\ndef f(x): return [math.floor(x), sorted({3, 1, 2}), {'a': x
 @pytest.fixture(params=["python3.12", "python3.13"])
 def other(request: pytest.FixtureRequest) -> Interpreter:
     """Another CPython on PATH."""
-    if shutil.which(request.param) is None:
-        pytest.skip(f"there is no {request.param} on PATH")
-    try:
-        found = find(request.param)
-    except ConfigurationError as error:
-        pytest.skip(str(error))
-    if found.version == platform.python_version():
-        pytest.skip("it is this one")
-    return found
+    return other_python(request.param)
 
 
 def test_another_interpreter_reaches_the_same_isolation_and_answers(other: Interpreter) -> None:

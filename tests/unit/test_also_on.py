@@ -1,7 +1,6 @@
 """Cases that depend on the version of Python are marked and left out."""
 
 import platform
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,11 +8,11 @@ import pytest
 
 from builders.day_run import day_of, run_to_cases, run_to_functions, tiny_recipe
 from builders.git_repository import LICENSED, GitRepository
+from builders.pythons import other_python
 from case2code.errors import ConfigurationError
 from case2code.execute_inputs import execute_inputs
 from case2code.publish_snapshot import publish_snapshot
 from case2code.recipe import Recipe
-from case2code.sandbox.interpreters import find
 from case2code.snapshot import open_snapshot
 from case2code.store import Store
 
@@ -31,17 +30,10 @@ def indented(count: int) -> str:
 
 @pytest.fixture
 def other() -> str:
-    """Name of a Python since 3.13, where docstrings lose their indentation, while this one is older."""
+    """Path of a Python since 3.13, where docstrings lose their indentation, while this one is older."""
     if tuple(map(int, platform.python_version_tuple()[:2])) >= (3, 13):
         pytest.skip("this Python is not older than 3.13")
-    for name in ("python3.13", "python3.14"):
-        if shutil.which(name):
-            try:
-                find(name)
-            except ConfigurationError:
-                continue
-            return name
-    pytest.skip("there is no Python 3.13 or newer on PATH")
+    return other_python("python3.13", "python3.14").path
 
 
 def recipe_of(folder: Path, **execute: object) -> Recipe:

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import platform
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from rich.console import Console
 
 from builders.day_run import day_of, run_day, tiny_recipe
 from builders.git_repository import LICENSED, GitRepository
+from builders.pythons import other_python
 from case2code.__main__ import _parser, main
 from case2code.audit import Finding, audit
 from case2code.commands import audit as command
@@ -157,10 +157,7 @@ def test_the_command_prints_a_table_and_its_status_says_whether_all_holds(
 
 
 def test_every_case_runs_in_another_python_too(snapshot: Snapshot) -> None:
-    name = next((n for n in ("python3.13", "python3.12") if shutil.which(n)), None)
-    if name is None:
-        pytest.skip("there is no other Python on PATH")
-    other = interpreters.find(name)
+    other = other_python("python3.13", "python3.12")
     found = audit(snapshot, [other], lambda step, done, total: None, limit=4)
     checks = [finding for finding in found if f"Python {other.version}" in finding.check]
     assert [(finding.holds, finding.found[:7]) for finding in checks] == [(True, "100.00%")] * 3
