@@ -70,18 +70,15 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Sequence[Part], open_fea
     dropped = database.run(connection, "select/add_dropped", rule="revoked")
     log.info("Rule revoked dropped %d functions", dropped)
     texts = [database.statement(f"rules/{rule.name}") for rule in rules]
-    closer = next((place for place, text in enumerate(texts) if features.needed(text)), len(texts))
-    # Code is most of the bytes: the rules before this place read it where it lies, those after it do without.
-    lighter = max((place + 1 for place, text in enumerate(texts[:closer]) if "code" in _columns([text])), default=0)
-    is_gathered, opened = False, set[str]()
+    # Code is most of the bytes: the rules before the first that needs it read the objects where they lie, a column or
+    # two at a time; then what those have left is read once, for all the others.
+    closer = next((place for place, text in enumerate(texts) if "code" in _columns(text)), len(texts))
+    opened = set[str]()
     for place, (rule, text) in enumerate(zip(rules, texts, strict=True)):
-        if place == lighter < closer:
-            _gather(connection, "create_remaining", _columns(texts[lighter:closer]))
-            is_gathered = True
         if place == closer:
-            again = "create_remaining_again" if is_gathered else "create_remaining"
-            _gather(connection, again, _columns(texts[closer:]) | {"code"})
-            is_gathered = True
+            columns = set[str]().union(*map(_columns, texts[closer:]))
+            database.run(connection, "select/create_remaining", columns=sorted(columns))
+            database.run(connection, "select/create_remaining_candidates")
         # Candidates only get fewer: what is complete for these is so for those of every later rule.
         for name in features.needed(text):
             if name not in opened:
@@ -89,18 +86,14 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Sequence[Part], open_fea
                 opened.add(name)
         database.create(connection, "found", f"rules/{rule.name}", **rule.settings)
         dropped = database.run(connection, "select/add_dropped", rule=rule.name)
-        if is_gathered:
+        if place >= closer:
             database.run(connection, "select/remove_dropped", rule=rule.name)
         log.info("Rule %s dropped %d functions", rule.name, dropped)
 
 
-def _columns(rules: Sequence[str]) -> set[str]:
-    """The columns of functions that these rules name, and those that say which function it is."""
-    words = {word for rule in rules for word in re.findall(r"\w+", re.sub(r"--.*|'[^']*'", " ", rule))}
-    return words & set(FUNCTIONS.names) | {"occurrence_id", "function_id"}
-
-
-def _gather(connection: duckdb.DuckDBPyConnection, statement: str, columns: set[str]) -> None:
-    """Hold the remaining candidates in the database, so that the rules to come read no object again."""
-    database.run(connection, f"select/{statement}", columns=sorted(columns))
-    database.run(connection, "select/create_remaining_candidates")
+def _columns(rule: str) -> set[str]:
+    """The columns of functions that a rule names or its features describe, and those that say which function it is."""
+    words = set(re.findall(r"\w+", re.sub(r"--.*|'[^']*'", " ", rule)))
+    return (
+        words & set(FUNCTIONS.names) | {"occurrence_id", "function_id"} | ({"code"} if features.needed(rule) else set())
+    )

@@ -114,11 +114,12 @@ _COPIES: Final = """
     FROM real, range($first, $last) AS copies (copy)
 """
 _KNOWN_TEXTS: Final = """
+    CREATE OR REPLACE TABLE known AS
     SELECT md5(code || '# ' || copy || chr(10)) AS text_id, described.* EXCLUDE (code)
     FROM described, range($copies) AS copies (copy)
-    WHERE text_id[1] = $bucket
 """
 _KNOWN_FUNCTIONS: Final = """
+    CREATE OR REPLACE TABLE known AS
     SELECT
         md5(function_id || copy) AS function_id,
         []::UINTEGER[] AS signature,
@@ -126,7 +127,6 @@ _KNOWN_FUNCTIONS: Final = """
         NULL::VARCHAR AS similar_to,
         NULL::DOUBLE AS similarity
     FROM real, range($copies) AS copies (copy)
-    WHERE md5(function_id || copy)[1] = $bucket
 """
 
 
@@ -175,16 +175,10 @@ def fill_ledgers(store: Store, real: pa.Table, described: Described, copies: int
             fields = [pa.field("code", pa.string()), *(f for f in ledger.schema if f.name != "text_id")]
             named = [{"code": code} | row for code, row in zip(codes, rows, strict=True)]
             connection.register("described", pa.Table.from_pylist(named, schema=pa.schema(fields)))
+        connection.execute(_KNOWN_TEXTS if rows else _KNOWN_FUNCTIONS, {"copies": copies})
         for bucket in BUCKETS:
-            query = _KNOWN_TEXTS if rows else _KNOWN_FUNCTIONS
-            known = connection.execute(query, {"copies": copies, "bucket": bucket}).to_arrow_table()
-            columns = [
-                known[field.name].cast(field.type)
-                if field.name in known.column_names
-                else pa.nulls(len(known), field.type)
-                for field in ledger.schema
-            ]
-            ledger.append(bucket, pa.table(columns, schema=ledger.schema))
+            known = connection.table("known").filter(f"{ledger.key[0]}[1] = '{bucket}'")
+            ledger.append(bucket, known.select(*ledger.schema.names).to_arrow_table().cast(ledger.schema))
 
 
 def a_day() -> Day:

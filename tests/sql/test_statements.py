@@ -118,7 +118,7 @@ def test_every_statement_has_a_case():
         f"select/{name}"
         for name in (
             *("create_candidates", "create_dropped", "add_dropped"),
-            *("create_remaining", "create_remaining_again", "create_remaining_candidates", "remove_dropped"),
+            *("create_remaining", "create_remaining_candidates", "remove_dropped"),
             "copy_unpublished",
         )
     }

@@ -1,18 +1,17 @@
 -- No files, archives or databases: what they hold is not among the arguments.
 SELECT
     occurrence_id,
-    'uses ' || array_to_string(used, ', ') AS reason
+    'uses ' || string_agg(DISTINCT name, ', ' ORDER BY name) AS reason
 FROM (
     SELECT
         occurrence_id,
-        list_sort(list_intersect(
-            list_distinct(list_concat(list_transform(imports, lambda m: split_part(m, '.', 1)), undefined_names)),
-            [
-                'Path', 'bz2', 'dbm', 'fcntl', 'filecmp', 'fileinput', 'glob', 'gzip', 'h5py', 'io',
-                'linecache', 'logging', 'lzma', 'mmap', 'os', 'pandas', 'pathlib', 'psycopg2', 'pymongo', 'shelve',
-                'shutil', 'sqlalchemy', 'sqlite3', 'tarfile', 'tempfile', 'zipfile'
-            ]
-        )) AS used
+        split_part(unnest(list_concat(imports, undefined_names)), '.', 1) AS name
     FROM candidates
 )
-WHERE len(used) > 0
+WHERE
+    name IN (
+        'Path', 'bz2', 'dbm', 'fcntl', 'filecmp', 'fileinput', 'glob', 'gzip', 'h5py', 'io',
+        'linecache', 'logging', 'lzma', 'mmap', 'os', 'pandas', 'pathlib', 'psycopg2', 'pymongo', 'shelve',
+        'shutil', 'sqlalchemy', 'sqlite3', 'tarfile', 'tempfile', 'zipfile'
+    )
+GROUP BY occurrence_id
