@@ -11,12 +11,14 @@ _PARAMETERS = "abcdeghijklmnopqrstuvwxyz"  # no f: it would read like a function
 #: Built-in functions that see names.
 _SCOPE_READERS: Final = frozenset(("locals", "vars", "dir", "eval", "exec", "globals"))
 #: Nodes that say or bind a name, or stand for several.
-_NAMERS: Final = (
-    *(ast.Name, ast.arg, ast.Call, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Global),
-    *(ast.Nonlocal, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping, ast.alias, ast.JoinedStr),
+_NAMERS: Final = frozenset(
+    (
+        *(ast.Name, ast.arg, ast.Call, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Global),
+        *(ast.Nonlocal, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping, ast.alias, ast.JoinedStr),
+    )
 )
-#: Nodes that may have such nodes below them: not `Load` or `Add`.
-_WITH_NAMES: Final = (ast.expr, ast.stmt, ast.arguments, ast.arg, ast.pattern)
+#: What a node has in its fields that is no node, or has none below it.
+_LEAVES: Final = frozenset((int, bool, str, type(None), ast.Constant, ast.Load, ast.Store, ast.Del))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +105,12 @@ def _namers(roots: Iterable[ast.AST]) -> Iterator[ast.AST]:
     left = list(roots)
     while left:
         node = left.pop()
-        if isinstance(node, _NAMERS):
+        if type(node) in _NAMERS:
             yield node
         for value in vars(node).values():
-            if isinstance(value, list):
-                left += [each for each in value if isinstance(each, ast.AST)]
-            elif isinstance(value, _WITH_NAMES):
+            if type(value) is list:
+                left += [each for each in value if type(each) not in _LEAVES]
+            elif type(value) not in _LEAVES:
                 left.append(value)
 
 
