@@ -1,12 +1,24 @@
 """The same program under names that say nothing, where that can be done without changing what it does."""
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 #: What the function is called then.
 FUNCTION = "function"
 _PARAMETERS = "abcdeghijklmnopqrstuvwxyz"  # no f: it would read like a function
+#: Built-in functions that see names.
+_SCOPE_READERS: Final = frozenset(("locals", "vars", "dir", "eval", "exec", "globals"))
+#: Nodes that say or bind a name, or stand for several.
+_NAMERS: Final = frozenset(
+    (
+        *(ast.Name, ast.arg, ast.Call, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.Global),
+        *(ast.Nonlocal, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping, ast.alias, ast.JoinedStr),
+    )
+)
+#: What a node has in its fields that is no node, or has none below it.
+_LEAVES: Final = frozenset((int, bool, str, type(None), ast.Constant, ast.Load, ast.Store, ast.Del))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +37,25 @@ def anonymised(code: str, function_name: str, parameters: Sequence[str]) -> Anon
         return a + b
     """
     tree = ast.parse(code)
-    nodes = list(ast.walk(tree))
     functions = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function_name]
     names = dict(zip(parameters, _PARAMETERS, strict=False))
     if len(functions) != 1 or len(names) < len(parameters) or function_name in names:
         return None
     (function,) = functions
-    if function.decorator_list or function.args.kwarg or _misses_in_class(nodes, function_name, names):
+    if function.decorator_list or function.args.kwarg:
         return None
-    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
-    inside = _scope(function)
+    inside, outside = _inside_and_outside(tree, function)
+    nodes = [*((node, True) for node in inside), *((node, False) for node in outside)]
+    if _misses_in_class((node for node, _ in nodes), {function_name, *names}):
+        return None
+    called = {id(node.func) for node, _ in nodes if isinstance(node, ast.Call)}
     taken = {FUNCTION, *names.values()} - {function_name, *names}
     taken_outside = taken | ({FUNCTION} - {function_name})  # there a parameter `function` is another name
     edits: list[tuple[int, int, str, str]] = []  # line, column in bytes, what stands there, and what will
-    for node in nodes:
-        is_inside = id(node) in inside
+    for node, is_inside in nodes:
         said = {function_name, *names} if is_inside else {function_name}
         says = _says(node, taken if is_inside else taken_outside)
-        if node is not function and (says or _binds_out_of_sight(node, said)):
+        if says or _binds_out_of_sight(node, said):
             return None
         match node:
             case ast.Name(id=name) if name == function_name:
@@ -77,16 +90,32 @@ def anonymised(code: str, function_name: str, parameters: Sequence[str]) -> Anon
     return Anonymous(renamed, names)
 
 
-def _scope(function: ast.FunctionDef) -> set[int]:
-    """Ids of the nodes that see the parameters: not the defaults and annotations, which are evaluated outside."""
+def _inside_and_outside(tree: ast.Module, function: ast.FunctionDef) -> tuple[list[ast.AST], list[ast.AST]]:
+    """The nodes that see the parameters, and the others: defaults and annotations are evaluated outside."""
     given = function.args
-    every = [*given.posonlyargs, *given.args, *given.kwonlyargs, *([given.vararg] if given.vararg else [])]
-    return {id(node) for statement in function.body for node in ast.walk(statement)} | set(map(id, every))
+    own = [*given.posonlyargs, *given.args, *given.kwonlyargs, *([given.vararg] if given.vararg else [])]
+    other_statements = [statement for statement in tree.body if statement is not function]
+    head = [node for node in ast.iter_child_nodes(function) if not isinstance(node, ast.stmt)]
+    around = [node for node in _namers([*other_statements, *head]) if node not in own]
+    return [*own, *_namers(function.body)], around
 
 
-def _misses_in_class(nodes: Iterable[ast.AST], function_name: str, names: Iterable[str]) -> bool:
+def _namers(roots: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """These nodes and those below that can say a name; `ast.walk` takes several times as long."""
+    left = list(roots)
+    while left:
+        node = left.pop()
+        if type(node) in _NAMERS:
+            yield node
+        for value in vars(node).values():
+            if type(value) is list:
+                left += [each for each in value if type(each) not in _LEAVES]
+            elif type(value) not in _LEAVES:
+                left.append(value)
+
+
+def _misses_in_class(nodes: Iterable[ast.AST], said: set[str]) -> bool:
     """Whether a class has an attribute of such a name, or reads it as a private one."""
-    said = {function_name, *names}
     return any(
         isinstance(node, ast.Name) and node.id in said and (node.id.startswith("__") or not _is_read(node))
         for each in nodes
@@ -121,6 +150,8 @@ def _edit(node: ast.Name | ast.arg | ast.keyword, old: str | None, new: str) -> 
 def _binds_out_of_sight(node: ast.AST, names: set[str]) -> bool:
     """Whether a name is bound or said where no `Name` node is, or where positions are not those of the source."""
     match node:
+        case ast.Name(id=name):
+            return name in _SCOPE_READERS
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
             every = node.args
             inner = (*every.posonlyargs, *every.args, *every.kwonlyargs, every.vararg, every.kwarg)
@@ -137,8 +168,6 @@ def _binds_out_of_sight(node: ast.AST, names: set[str]) -> bool:
             return (other or name).partition(".")[0] in names
         case ast.JoinedStr():
             return any(isinstance(n, ast.Name) and n.id in names for n in ast.walk(node))
-        case ast.Name(id="locals" | "vars" | "dir" | "eval" | "exec" | "globals"):
-            return True
     return False
 
 

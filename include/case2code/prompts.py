@@ -4,8 +4,8 @@ All is chosen by hashes of the sample's id, so a re-run writes the same text. A 
 template and format of the recipe; its names are shown or not as those of the others.
 """
 
-import ast
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Final
 from case2code import parts
 from case2code.anonymise import FUNCTION, Anonymous, anonymised
 from case2code.recipe import SAMPLE_PLACEHOLDERS, Prompts
+from case2code.values import MAX_DEPTH
 
 _HELD_OUT_FORMAT: Final = "session"
 
@@ -72,16 +73,28 @@ class PromptWriter:
 def call_arguments(arguments: str, positional: set[str], names: Mapping[str, str]) -> Sequence[str]:
     """The arguments of a case as they stand in a call: the literals as they are, under other `names` if any.
 
+    Raises ValueError where `arguments` is not what `values.encode` writes for a dict of names.
+
     >>> call_arguments("{'x': 1, 'y': {'a': [2]}}", {"x"}, {"y": "b"})
     ['1', "b={'a': [2]}"]
     """
-    tree = ast.parse(arguments, mode="eval").body
-    assert isinstance(tree, ast.Dict)
-    text = arguments.encode()
-    found = []
-    for key, value in zip(tree.keys, tree.values, strict=True):
-        assert isinstance(key, ast.Constant)
-        name = str(key.value)
-        literal = text[value.col_offset : value.end_col_offset].decode()
-        found.append(literal if name in positional else f"{names.get(name, name)}={literal}")
-    return found
+    given = _ARGUMENT.findall(arguments)
+    whole = ", ".join([f"'{name}': {literal}" for name, literal in given])
+    if arguments != f"{{{whole}}}":
+        raise ValueError(f"no arguments by name: {arguments[:200]}")
+    return [literal if name in positional else f"{names.get(name, name)}={literal}" for name, literal in given]
+
+
+def _argument() -> re.Pattern[str]:
+    """A name and its canonical literal: brackets are matched as deep as `values` writes them.
+
+    This takes a tenth of the time of `ast.parse`, and a snapshot shows millions of cases.
+    """
+    text = r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+\""""
+    nested = ""
+    for _ in range(MAX_DEPTH):
+        nested = rf"""|[(\[{{](?:[^'"()\[\]{{}}]++|{text}{nested})*+[)\]}}]"""
+    return re.compile(rf"""'([^'\\]++)': ((?:[^'"()\[\]{{}},]++|{text}{nested})++)""")
+
+
+_ARGUMENT: Final = _argument()

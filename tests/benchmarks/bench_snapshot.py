@@ -56,6 +56,21 @@ _MADE: Final = """
     LIMIT $rows
 """
 _ROWS_OF_BUCKET: Final = {
+    "files": """
+        SELECT DISTINCT
+            'pypi' AS source,
+            real.repository || '-' || made.copy // 8 AS repository,
+            real.revision,
+            real.committed_at,
+            real.path,
+            real.license,
+            real.url,
+            '' AS content,
+            NULL::VARCHAR AS drop_rule,
+            NULL::VARCHAR AS drop_reason
+        FROM made INNER JOIN real_functions AS real ON made.real_id = real.function_id
+        WHERE md5(real.repository || '-' || made.copy // 8)[1] = $bucket
+    """,
     "functions": """
         SELECT
             real.* REPLACE (
@@ -176,7 +191,7 @@ def resample(store: Store, real: Store, rows: int) -> int:
         store.write_batches(day.table_key(name), schema, _batches(connection, name, schema))
     for bucket in BUCKETS:
         key = f"files/made/{bucket}.parquet"
-        store.write_table(key, FILES.empty_table())
+        _copy(connection, "files", bucket, store, key)
         _copy(connection, "functions", bucket, store, functions_key(key))
         for name, ledger in ledgers(store, day).items():
             _copy(connection, name, bucket, store, f"{ledger.prefix}/{bucket}/00000001.parquet")
@@ -192,7 +207,7 @@ def _batches(connection: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema
 def _copy(connection: duckdb.DuckDBPyConnection, name: str, bucket: str, store: Store, key: str) -> None:
     """Write a bucket's rows of a table as one object."""
     answer = connection.execute(_ROWS_OF_BUCKET[name], {"bucket": bucket}).to_arrow_reader(_BATCH)
-    schema = {"functions": FUNCTIONS, "clusters": CLUSTERS}.get(name) or ledgers(store, a_day())[name].schema
+    schema = {"files": FILES, "functions": FUNCTIONS, "clusters": CLUSTERS}.get(name) or ledgers(store, a_day())[name].schema
     store.write_batches(key, schema, (batch.cast(schema) for batch in answer))
 
 

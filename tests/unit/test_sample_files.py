@@ -1,0 +1,53 @@
+"""Texts of samples from several processes: the rows of one process in the same order, or an outage, never a hang."""
+
+import multiprocessing
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from case2code.errors import OutageError
+from case2code.prompts import PromptWriter
+from case2code.recipe import Prompts
+from case2code.records import SAMPLES
+from case2code.sample_files import with_texts
+
+SETTINGS = Prompts()
+
+
+def sample(number: int) -> dict[str, Any]:
+    case = {"arguments": f"{{'n': {number}}}", "outcome": "returned", "value": f"{number + 1}", "shown": True}
+    return dict.fromkeys(SAMPLES.names) | {
+        "sample_id": f"{number:032x}",
+        "split": "train",
+        "function_name": "following",
+        "code": "def following(n):\n    return n + 1\n",
+        "parameters": [{"name": "n", "kind": "POSITIONAL_OR_KEYWORD"}],
+        "cases": [case],
+    }
+
+
+def batches(count: int) -> Iterator[pa.RecordBatch]:
+    for number in range(count):
+        yield pa.RecordBatch.from_pylist([sample(2 * number), sample(2 * number + 1)], SAMPLES)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 25])
+def test_the_rows_are_those_of_one_process_in_the_same_order(count: int):
+    writer = PromptWriter(SETTINGS)
+    expected = [(f"{n:032x}", writer.write(sample(n)).prompt) for n in range(2 * count)]
+    found = pa.Table.from_batches(with_texts(batches(count), SETTINGS), SAMPLES)
+    assert list(zip(*(found[name].to_pylist() for name in ("sample_id", "prompt")), strict=True)) == expected
+
+
+def test_a_killed_process_is_an_outage():
+    def killing() -> Iterator[pa.RecordBatch]:
+        for number, batch in enumerate(batches(50)):
+            if number == 25:
+                for child in multiprocessing.active_children():
+                    child.kill()
+            yield batch
+
+    with pytest.raises(OutageError, match="write the texts of samples was killed"):
+        list(with_texts(killing(), SETTINGS))
