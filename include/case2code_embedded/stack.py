@@ -130,7 +130,7 @@ def _environment(stack: Stack, nightly: bool) -> dict[str, str]:
         "core__dags_folder": PROJECT / "dags",
         "core__plugins_folder": PROJECT / "plugins",
         "core__load_examples": False,
-        "core__executor": "LocalExecutor",
+        "core__executor": "case2code_embedded.executor.WarmExecutor",
         "core__parallelism": max(2, tasks),  # SQLite has one writer
         "core__execution_api_server_url": f"{stack.ui}/execution/",
         "core__fernet_key": stack.keys["fernet"],
