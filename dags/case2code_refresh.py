@@ -28,6 +28,9 @@ writing cleanly: what there is goes on and is published, the report says whom th
 run asks. With `dry_run` it asks nothing: the free inputs are written, the estimate is in the log and in what
 `write_inputs` returns, and all later stages are **skipped**. In batch mode the task is **deferred** while it waits.
 
+**Past days.** Trigger → Backfill takes a range and how many days run at once. Tick *Override parameters on existing
+runs* where the parameters are not the defaults: without it, Airflow 3.3.2 sends none of them.
+
 **Alerts** are log lines that begin with `Alert`, and go to the connection `case2code_alerts`. `failure`: read the last
 log line of the task, change what it names, clear the task. `kept_share` or `samples`: look into the day's drops for the
 rule or source that took more than usual; a source that was down is repaired by clearing `plan_day` and what follows.

@@ -130,7 +130,7 @@ def _environment(stack: Stack, nightly: bool) -> dict[str, str]:
         "core__dags_folder": PROJECT / "dags",
         "core__plugins_folder": PROJECT / "plugins",
         "core__load_examples": False,
-        "core__executor": "LocalExecutor",
+        "core__executor": "case2code_embedded.executor.WarmExecutor",
         "core__parallelism": max(2, tasks),  # SQLite has one writer
         "core__execution_api_server_url": f"{stack.ui}/execution/",
         "core__fernet_key": stack.keys["fernet"],
@@ -138,6 +138,7 @@ def _environment(stack: Stack, nightly: bool) -> dict[str, str]:
         "core__simple_auth_manager_passwords_file": passwords,
         # It has one writer at a time; a backfill's command waits for it longer than the five seconds of the default.
         "database__sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}?timeout=60",
+        "database__sql_alchemy_connect_args": "case2code_embedded.metadata_database.CONNECT_ARGS",
         "api__host": "127.0.0.1",
         "api__port": stack.ports["CASE2CODE_PORT_UI"],
         "api__workers": 1,

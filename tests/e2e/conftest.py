@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 import yaml
+from playwright.sync_api import Page, expect, sync_playwright
 from rich.console import Console
 
+from builders.chromium import FLAGS, find_chromium
 from case2code.recipe import load_recipe
 from case2code.store import Access, Store
 from case2code_embedded.airflow_server import AirflowClient
 from case2code_embedded.object_store import s3_client
 from case2code_embedded.servers import start_servers
-from case2code_embedded.stack import BUCKET, Stack, open_stack
+from case2code_embedded.stack import BUCKET, USER, Stack, open_stack
 from case2code_embedded.writer_model import MODEL
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -151,3 +153,23 @@ def store(stack: Stack) -> Store:
     endpoint = f"http://127.0.0.1:{stack.ports['CASE2CODE_PORT_S3']}"
     access = Access(endpoint, "us-east-1", stack.keys["s3_id"], stack.keys["s3_secret"])
     return Store(s3_client(stack), BUCKET, access=access)
+
+
+@pytest.fixture
+def page(stack: Stack) -> Iterator[Page]:
+    """A window of the machine's Chromium, logged in to the Airflow UI; without a Chromium the test is skipped."""
+    found = find_chromium()
+    if found is None:
+        pytest.skip("no Chromium is on PATH")
+    expect.set_options(timeout=180_000)  # a busy machine may be slow; no test is about time
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS, timeout=180_000)
+        opened = browser.new_page(viewport={"width": 1400, "height": 1000})
+        opened.set_default_timeout(180_000)
+        opened.goto(stack.ui)
+        opened.get_by_label("Username").fill(USER)
+        opened.get_by_label("Password").fill(stack.keys["password"])
+        opened.get_by_role("button", name="Sign in").click()
+        expect(opened.get_by_role("link", name="Case2Code", exact=True)).to_be_visible()
+        yield opened
+        browser.close()

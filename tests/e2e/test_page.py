@@ -1,33 +1,16 @@
 """The Case2Code page where its users meet it: in the navigation of the real Airflow UI, behind its login."""
 
-from collections.abc import Iterator
-
 import pytest
 import requests
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from builders.chromium import FLAGS, find_chromium
 from case2code.store import Store
 from case2code_embedded.airflow_server import AirflowClient
-from case2code_embedded.stack import USER, Stack
+from case2code_embedded.stack import Stack
 from tests.e2e.conftest import DAYS
 from tests.e2e.test_refresh import wait_for
 
 pytestmark = pytest.mark.stack
-expect.set_options(timeout=180_000)
-
-
-@pytest.fixture
-def page() -> Iterator[Page]:
-    found = find_chromium()
-    if found is None:
-        pytest.skip("no Chromium is on PATH")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS, timeout=180_000)
-        opened = browser.new_page(viewport={"width": 1400, "height": 1000})
-        opened.set_default_timeout(180_000)
-        yield opened
-        browser.close()
 
 
 def test_it_asks_for_the_login_of_airflow(stack: Stack, client: AirflowClient) -> None:
@@ -40,10 +23,6 @@ def test_it_is_in_the_navigation_and_shows_the_published_snapshot(
 ) -> None:
     assert wait_for(client, f"make_run__{DAYS[3]:%Y-%m-%d}")["state"] == "success"
     version = store.read_json("snapshots/first/latest.json")["version"]
-    page.goto(stack.ui)
-    page.get_by_label("Username").fill(USER)
-    page.get_by_label("Password").fill(stack.keys["password"])
-    page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name="Case2Code", exact=True).click()
     frame = page.frame_locator("iframe")
     frame.get_by_role("link", name=version).first.click()
