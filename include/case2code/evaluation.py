@@ -24,10 +24,9 @@ LIMITS: Final = sandbox.Limits(cpu_seconds=1.0, max_value_chars=4_000, max_timeo
 _NOT_IDENTITY: Final = {"concurrency", "usd_per_million", "connection"}
 
 
-class Settings(Section):
-    """Which model, how it is asked, and about what."""
+class Asked(Section):
+    """How a model is asked, and about what."""
 
-    model: str = Field(min_length=1, max_length=200, description="of the endpoint; baseline:search needs none")
     connection: str = Field("openai_default", pattern=r"^[A-Za-z0-9_.-]{1,100}$", description="of the endpoint")
     mode: Literal["chat", "completion"] = Field("chat", description="completion: for base models")
     split: Literal["train", "test"] = "test"
@@ -41,11 +40,22 @@ class Settings(Section):
     concurrency: int = Field(8, ge=1, le=256, description="requests in flight in one task")
     usd_per_million: Prices = Prices()
 
+
+class Settings(Asked):
+    """Which model, how it is asked, and about what."""
+
+    model: str = Field(min_length=1, max_length=200, description="of the endpoint; baseline:search needs none")
+
     @property
     def family(self) -> str:
         """The module of `models` that answers for this model."""
         prefix = self.model.partition(":")[0]
         return prefix if prefix in parts.names(parts.INCLUDE / "case2code/models", ".py") else "openai"
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether nothing is asked of an endpoint, and nothing paid."""
+        return self.family == "baseline"
 
 
 def settings_of(content: dict[str, Any]) -> Settings:
@@ -103,6 +113,16 @@ class Evaluation:
 def folder_of(snapshot: str) -> str:
     """Where the evaluations of a snapshot, `recipe/version`, are."""
     return f"evaluations/{snapshot}"
+
+
+def leaderboard_key(snapshot: str) -> str:
+    """Key of the table of a snapshot's evaluations (records.LEADERBOARD)."""
+    return f"{folder_of(snapshot)}/leaderboard.parquet"
+
+
+def difficulty_key(snapshot: str) -> str:
+    """Key of the table of how hard a snapshot's samples are (records.DIFFICULTY)."""
+    return f"{folder_of(snapshot)}/difficulty.parquet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from case2code import database, parts, values
 from case2code.errors import ConfigurationError
-from case2code.evaluation import PLACEHOLDERS, Evaluation, Part, Settings
+from case2code.evaluation import PLACEHOLDERS, Evaluation, Part, Settings, settings_of
+from case2code.recipe import Recipe
 from case2code.records import QUESTIONS
 from case2code.snapshot import open_snapshot
 from case2code.store import Store
@@ -45,6 +46,17 @@ def plan_evaluation(snapshot: str, settings: Settings, store: Store, shards: int
         store.write_table(evaluation.key("questions", part.name), mine)
     log.info("%d questions about %s in %d shards → %s", len(questions), published.name, count, store.uri(part.prefix))
     return planned
+
+
+def models_of(snapshot: str, store: Store) -> list[Settings]:
+    """What the recipe of a published snapshot has evaluated, as it was when that was built.
+
+    Raises ConfigurationError where there is no such snapshot.
+    """
+    frozen = open_snapshot(store, snapshot).manifest["recipe"]
+    if "evaluate" not in frozen:  # from before recipes could say so
+        frozen = {"evaluate": [part.model_dump() for part in Recipe.model_fields["evaluate"].default]}
+    return [settings_of(part["settings"] | {"model": part["name"]}) for part in frozen["evaluate"]]
 
 
 def _question(row: dict[str, Any], settings: Settings, template: Template) -> dict[str, Any]:

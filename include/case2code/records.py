@@ -429,7 +429,19 @@ LEADERBOARD: Final = pa.schema(
 DIFFICULTY: Final = pa.schema(
     [
         ("sample_id", pa.string()),
-        ("models", _TEXTS),
+        (
+            "by_model",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("model", pa.string()),
+                        ("answers", pa.int64()),
+                        ("solved", pa.int64()),
+                        ("solve_rate", pa.float64()),
+                    ]
+                )
+            ),
+        ),
         ("answers", pa.int64()),
         ("solved", pa.int64()),
         ("solve_rate", pa.float64()),

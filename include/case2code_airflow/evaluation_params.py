@@ -7,12 +7,13 @@ _PRICE: Final[dict[str, Any]] = {"default": 0.0, "type": "number", "minimum": 0,
 #: Arguments of `Param` by name, in the order of the form.
 PARAMS: Final[dict[str, dict[str, Any]]] = {
     "model": {
-        "default": "baseline:search",
-        "type": "string",
+        "default": None,
+        "type": ["null", "string"],
         "minLength": 1,
         "maxLength": 200,
         "title": "Model",
-        "description": "Name at the endpoint, or baseline:search, which needs no endpoint.",
+        "description": "Name at the endpoint, or baseline:search, which needs none. Empty: the models that the "
+        "snapshot's recipe names, asked as it says and not as this form does.",
     },
     "connection": {
         "default": "openai_default",

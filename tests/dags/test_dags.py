@@ -145,6 +145,7 @@ def test_whoever_runs_mined_code_or_asks_an_llm_takes_a_slot_of_a_pool_that_the_
     taken = {task["id"]: task["pool"] for dag in parsed["dags"].values() for task in dag["tasks"]}
     assert set(taken.values()) == {"default_pool", *pools}
     assert (taken["write_inputs"], taken["execute_inputs"]) == ("case2code_llm", "case2code_sandbox")
+    assert taken["ask_model"] == "case2code_llm"
 
 
 def test_only_two_queues_are_used_and_mined_code_has_its_own(parsed: dict[str, Any]):

@@ -11,7 +11,9 @@ import openai
 import pytest
 
 from builders.made_snapshot import ADD, HALVE, NAME, SHOUT, publish
+from case2code import database
 from case2code.ask_model import answers_ledger, ask_model
+from case2code.catalog import attachment
 from case2code.errors import ConfigurationError, OutageError
 from case2code.evaluation import Evaluation, Part, settings_of
 from case2code.llm import endpoint as endpoints
@@ -86,6 +88,10 @@ def test_references_solve_everything_and_the_result_is_on_the_leaderboard(store:
         ("s-halve", 1.0, "easy"),
         ("s-shout", 1.0, "easy"),
     ]
+    with database.connect(store) as connection:
+        connection.execute(attachment(store, "made"))
+        easy = connection.execute("SELECT function_name FROM catalog.easy ORDER BY ALL").fetchall()
+    assert easy == [("add",), ("halve",), ("shout",)]
 
 
 def test_nothing_is_asked_twice_and_more_samples_ask_only_the_rest(store: Store, endpoint: ChatEndpoint):
@@ -218,7 +224,7 @@ def test_a_limit_chooses_the_same_samples_for_every_model(store: Store, endpoint
     assert evaluate(store, Tools(no_client), model="baseline:search", limit=2)["tasks"] == 2
     assert evaluate(store, tools(endpoint), limit=2)["tasks"] == 2
     found = store.read_table(f"evaluations/{NAME}/difficulty.parquet").to_pylist()
-    assert [sorted(row["models"]) for row in found] == [["baseline:search", MODEL]] * 2
+    assert [[one["model"] for one in row["by_model"]] for row in found] == [["baseline:search", MODEL]] * 2
 
 
 def test_settings_that_change_answers_have_a_ledger_of_their_own(store: Store, endpoint: ChatEndpoint):
