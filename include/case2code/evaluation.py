@@ -30,6 +30,9 @@ class Asked(Section):
     connection: str = Field("openai_default", pattern=r"^[A-Za-z0-9_.-]{1,100}$", description="of the endpoint")
     mode: Literal["chat", "completion"] = Field("chat", description="completion: for base models")
     split: Literal["train", "test"] = "test"
+    view: Literal["relaxed", "strict", "easy", "medium", "hard"] = Field(
+        "relaxed", description="of the catalog: relaxed has all samples of the split"
+    )
     samples: int = Field(1, ge=1, le=200, description="answers to each question; the k of pass@k")
     names: Literal["shown", "hidden"] = Field("shown", description="hidden: a function of a, b, c, …")
     limit: int | None = Field(None, ge=1, description="so many samples, chosen by a hash; null: all")

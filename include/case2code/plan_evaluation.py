@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from case2code import database, parts, values
 from case2code.errors import ConfigurationError
-from case2code.evaluation import PLACEHOLDERS, Evaluation, Part, Settings, settings_of
+from case2code.evaluation import PLACEHOLDERS, Evaluation, Part, Settings, difficulty_key, settings_of
 from case2code.recipe import Recipe
-from case2code.records import QUESTIONS
+from case2code.records import DIFFICULTY, QUESTIONS
 from case2code.snapshot import open_snapshot
 from case2code.store import Store
 
@@ -25,17 +25,20 @@ HIDDEN_NAME: Final = "function"
 def plan_evaluation(snapshot: str, settings: Settings, store: Store, shards: int) -> list[Part]:
     """Freeze the evaluation, and write its questions; returns the shards that the next stages fan out to.
 
-    Raises ConfigurationError where there is no such snapshot, or nothing in its split.
+    Raises ConfigurationError where there is no such snapshot, or nothing in its split and view.
     """
     published = open_snapshot(store, snapshot)
     evaluation = Evaluation(published.name, settings)
     with database.connect(store) as connection:
         published.open(connection)
-        rows = database.query(
-            connection, "evaluate/questions", split=settings.split, max_samples=settings.limit
-        ).to_pylist()
+        key = difficulty_key(published.name)
+        database.view(connection, "difficulty", store, [key] if store.exists(key) else [], DIFFICULTY)
+        chosen = {"split": settings.split, "view": settings.view, "max_samples": settings.limit}
+        rows = database.query(connection, "evaluate/questions", **chosen).to_pylist()
     if not rows:
-        raise ConfigurationError(f"{published.name} has no samples in the split '{settings.split}'")
+        raise ConfigurationError(
+            f"{published.name} has no samples in the split '{settings.split}' and the view '{settings.view}'"
+        )
     evaluation.write(store)
     template = parts.prompt(settings.prompt, PLACEHOLDERS, parts.PROMPTS)
     questions = [_question(row, settings, template) for row in rows]

@@ -126,6 +126,7 @@ def _result(evaluation: Evaluation, report: dict[str, Any]) -> dict[str, Any]:
         "model": settings.model,
         "evaluation": evaluation.name,
         "split": settings.split,
+        "view": settings.view,
         "names": settings.names,
         "tasks": report["tasks"],
         "answers": report["answers"],

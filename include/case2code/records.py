@@ -409,6 +409,7 @@ LEADERBOARD: Final = pa.schema(
         ("model", pa.string()),
         ("evaluation", pa.string()),
         ("split", pa.string()),
+        ("view", pa.string()),
         ("names", pa.string()),
         ("tasks", pa.int64()),
         ("answers", pa.int64()),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 #: Params that say what is evaluated; the others hold for the run only.
-_SETTINGS = ("model", "connection", "mode", "split", "samples", "temperature", "names", "limit", "max_tokens")
+_SETTINGS = ("model", "connection", "mode", "split", "view", "samples", "temperature", "names", "limit", "max_tokens")
 
 
 @task

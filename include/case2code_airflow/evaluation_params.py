@@ -43,6 +43,14 @@ PARAMS: Final[dict[str, dict[str, Any]]] = {
         "title": "Split",
         "description": "The held-out one, but for checks of what was learnt.",
     },
+    "view": {
+        "default": "relaxed",
+        "type": "string",
+        "enum": ["relaxed", "strict", "easy", "medium", "hard"],
+        "title": "View",
+        "description": "Of the catalog: relaxed has all samples of the split, strict those without a doubt; easy, "
+        "medium and hard are bands of what was evaluated before.",
+    },
     "samples": {
         "default": 1,
         "type": "integer",

@@ -270,6 +270,7 @@ def _paid(nights: list[Night]) -> pictures.Chart:
 def _called(one: Evaluated) -> str:
     """The model, and what of an evaluation is not as usual."""
     unusual = [one.row["split"]] if one.row["split"] != "test" else []
+    unusual += [one.row["view"]] if one.row["view"] != "relaxed" else []
     unusual += ["names hidden"] if one.row["names"] == "hidden" else []
     return f"{one.row['model']} ({', '.join(unusual)})" if unusual else str(one.row["model"])
 

@@ -227,6 +227,27 @@ def test_a_limit_chooses_the_same_samples_for_every_model(store: Store, endpoint
     assert [[one["model"] for one in row["by_model"]] for row in found] == [["baseline:search", MODEL]] * 2
 
 
+def test_a_view_of_the_catalog_chooses_the_samples_that_it_has_there(store: Store, endpoint: ChatEndpoint):
+    proved = {"line_coverage": 1.0, "mutants_killed_shown": 2, "mutants_killed": 2}
+    publish(store, [ADD | proved, SHOUT | proved | {"mutants_killed": 3}, HALVE])
+    with pytest.raises(ConfigurationError, match="the view 'easy'"):  # of which nothing is known
+        evaluate(store, tools(endpoint), view="easy")
+    endpoint.answer = lambda prompt: completion("no" if asked_name(prompt) == "halve" else references()["add"])
+    evaluate(store, tools(endpoint))
+    for view, ids in (("strict", ["s-add"]), ("easy", ["s-add"]), ("hard", ["s-halve", "s-shout"])):
+        (part,) = plan_evaluation(NAME, settings_of({"model": MODEL, "view": view}), store, 1)
+        asked = store.read_table(f"{part.prefix}/questions/{part.name}.parquet")["sample_id"].to_pylist()
+        with database.connect(store) as connection:
+            connection.execute(attachment(store, "made"))
+            there = connection.execute(f"SELECT sample_id FROM catalog.{view} ORDER BY ALL").fetchall()
+        assert sorted(asked) == [sample_id for (sample_id,) in there] == ids
+    evaluate(store, tools(endpoint), view="strict")
+    assert sorted((row["view"], row["tasks"]) for row in read_leaderboard(store, NAME)) == [
+        ("relaxed", 3),
+        ("strict", 1),
+    ]
+
+
 def test_settings_that_change_answers_have_a_ledger_of_their_own(store: Store, endpoint: ChatEndpoint):
     def prefix(**settings: Any) -> str:
         return answers_ledger(store, settings_of({"model": MODEL} | settings), tools(endpoint)).prefix
@@ -241,7 +262,7 @@ def test_what_cannot_be_evaluated_is_said(store: Store):
     publish(store, SAMPLES)
     with pytest.raises(ConfigurationError, match="samples: Input should be greater"):
         settings_of({"model": "m", "samples": 0})
-    with pytest.raises(ConfigurationError, match="no samples in the split 'train'"):
+    with pytest.raises(ConfigurationError, match="no samples in the split 'train' and the view 'relaxed'"):
         plan_evaluation(NAME, settings_of({"model": "m", "split": "train"}), store, 2)
 
 

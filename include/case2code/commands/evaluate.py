@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", choices=["chat", "completion"], help="completion: for base models")
     parser.add_argument("--names", choices=["shown", "hidden"], help="hidden: the model sees no names of the function")
     parser.add_argument("--split", choices=["test", "train"], help="default test")
+    parser.add_argument("--view", choices=["relaxed", "strict", "easy", "medium", "hard"], help="of the catalog")
     parser.add_argument("--limit", type=int, help="so many samples, chosen by a hash")
     parser.add_argument("--max-tokens", type=int, help="of an answer; default 1024")
     parser.add_argument("--concurrency", type=int, help="requests in flight; default 8")
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    names = ("model", "samples", "temperature", "mode", "names", "split", "limit", "max_tokens", "concurrency")
+    names = ("model", "samples", "temperature", "mode", "names", "split", "view", "limit", "max_tokens", "concurrency")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     return settings_of(given | {"usd_per_million": {"tokens_in": arguments.usd_in, "tokens_out": arguments.usd_out}})
 
