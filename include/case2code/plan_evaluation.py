@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from case2code import database, parts, values
 from case2code.errors import ConfigurationError
-from case2code.evaluation import PLACEHOLDERS, Evaluation, Part, Settings
+from case2code.evaluation import PLACEHOLDERS, Evaluation, Part, Settings, answers_prefix
+from case2code.models import Tools
 from case2code.records import QUESTIONS
 from case2code.snapshot import open_snapshot
 from case2code.store import Store
@@ -21,13 +22,13 @@ log = logging.getLogger(__name__)
 HIDDEN_NAME: Final = "function"
 
 
-def plan_evaluation(snapshot: str, settings: Settings, store: Store, shards: int) -> list[Part]:
+def plan_evaluation(snapshot: str, settings: Settings, store: Store, shards: int, tools: Tools) -> list[Part]:
     """Freeze the evaluation, and write its questions; returns the shards that the next stages fan out to.
 
     Raises ConfigurationError where there is no such snapshot, or nothing in its split.
     """
     published = open_snapshot(store, snapshot)
-    evaluation = Evaluation(published.name, settings)
+    evaluation = Evaluation(published.name, settings, answers_prefix(settings, tools))
     with database.connect(store) as connection:
         published.open(connection)
         rows = database.query(

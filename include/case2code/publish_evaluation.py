@@ -16,7 +16,6 @@ from case2code import database
 from case2code.ask_model import answers_ledger
 from case2code.errors import OutageError
 from case2code.evaluation import Evaluation, Part, folder_of
-from case2code.models import Tools
 from case2code.pass_at_k import Estimate, estimate
 from case2code.records import ANSWERS, DIFFICULTY, LEADERBOARD, QUESTIONS, SCORES, SOLVED
 from case2code.store import Store, to_parquet
@@ -35,12 +34,12 @@ class Published:
     report: dict[str, Any]
 
 
-def publish_evaluation(evaluation: Evaluation, parts: list[Part], store: Store, tools: Tools) -> Published:
+def publish_evaluation(evaluation: Evaluation, parts: list[Part], store: Store) -> Published:
     """Count the scores of all shards; raises OutageError where S3 does not answer, or no answer has a score."""
     settings = evaluation.settings
     with database.connect(store) as connection:
         open_evaluation(connection, evaluation, parts, store)
-        ledger = answers_ledger(store, settings, tools)
+        ledger = answers_ledger(store, evaluation.answers)
         database.view(connection, "answers", store, ledger.all_objects(), ANSWERS)
         solved = database.query(connection, "evaluate/solved", model=settings.model, evaluation=evaluation.name)
         rows = solved.to_pylist()

@@ -14,7 +14,6 @@ from case2code import database, sandbox
 from case2code.ask_model import answers_ledger
 from case2code.comparators import agrees
 from case2code.evaluation import LIMITS, Evaluation, Part
-from case2code.models import Tools
 from case2code.programs import program_of
 from case2code.records import ANSWERS, QUESTIONS, SCORES
 from case2code.store import Store
@@ -70,13 +69,13 @@ class Score:
     code: str = ""
 
 
-def score_answers(evaluation: Evaluation, part: Part, store: Store, tools: Tools) -> dict[str, int]:
+def score_answers(evaluation: Evaluation, part: Part, store: Store) -> dict[str, int]:
     """Score the shard's answers; returns counts. An answer that the sandbox died with is left out, not wrong.
 
     Raises OutageError where S3 or the sandbox fails, ConfigurationError below the least isolation.
     """
     settings = evaluation.settings
-    ledger = answers_ledger(store, settings, tools)
+    ledger = answers_ledger(store, evaluation.answers)
     with database.connect(store) as connection:
         database.view(connection, "questions", store, [evaluation.key("questions", part.name)], QUESTIONS)
         database.view(connection, "answers", store, ledger.all_objects(), ANSWERS)

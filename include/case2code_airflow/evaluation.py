@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import get_current_context, task
 
 from case2code_airflow.connections import explained, open_store, openai_client, shards
-from case2code_airflow.defaults import SNAPSHOT
+from case2code_airflow.defaults import LLM, SANDBOX, SNAPSHOT
 
 if TYPE_CHECKING:
     from case2code.evaluation import Evaluation, Part
@@ -29,7 +29,8 @@ def plan_evaluation() -> list[Json]:
         params: Any = get_current_context()["params"]
         prices = {"tokens_in": params["usd_per_million_in"], "tokens_out": params["usd_per_million_out"]}
         settings = settings_of({name: params[name] for name in _SETTINGS} | {"usd_per_million": prices})
-        planned = plan_evaluation(_snapshot(params["snapshot"]), settings, open_store(), shards())
+        using = tools(settings.connection)
+        planned = plan_evaluation(_snapshot(params["snapshot"]), settings, open_store(), shards(), using)
         return [part.to_dict() for part in planned]
 
 
@@ -42,24 +43,25 @@ def _snapshot(given: str | None) -> str:
     return next((name for name in reversed(published) if name), "default/latest")
 
 
-@task
+@task(**LLM)
 def ask_model(part: Json) -> Json:
     """Ask the model what the ledger of answers misses."""
     with explained():
         from case2code.ask_model import ask_model
 
-        store, evaluation, found, tools = _opened(part)
-        return part | {"counts": ask_model(evaluation, found, store, tools, _run())}
+        store, evaluation, found = opened(part)
+        using = tools(evaluation.settings.connection)
+        return part | {"counts": ask_model(evaluation, found, store, using, run_of(get_current_context()))}
 
 
-@task
+@task(**SANDBOX)
 def score_answers(part: Json) -> Json:
     """Run the answers' programs in the sandbox, and judge them."""
     with explained():
         from case2code.score_answers import score_answers
 
-        store, evaluation, found, tools = _opened(part)
-        return part | {"counts": score_answers(evaluation, found, store, tools)}
+        store, evaluation, found = opened(part)
+        return part | {"counts": score_answers(evaluation, found, store)}
 
 
 @task
@@ -69,26 +71,31 @@ def publish_evaluation(scored: list[Json]) -> Json:
         from case2code.evaluation import Part
         from case2code.publish_evaluation import publish_evaluation
 
-        store, evaluation, _, tools = _opened(scored[0])
-        published = publish_evaluation(evaluation, [Part.from_dict(part) for part in scored], store, tools)
+        store, evaluation, _ = opened(scored[0])
+        published = publish_evaluation(evaluation, [Part.from_dict(part) for part in scored], store)
         first = published.report["pass"][0]
         counts = {"tasks": published.report["tasks"], "answers": published.report["answers"]}
         return {"prefix": published.prefix, "pass_at_1": first["value"], "counts": counts}
 
 
-def _opened(part: Json) -> "tuple[Store, Evaluation, Part, Tools]":
+def opened(part: Json) -> "tuple[Store, Evaluation, Part]":
+    """The store, and the shard and its evaluation as `plan_evaluation` froze it."""
     from case2code.evaluation import Evaluation, Part
-    from case2code.models import Tools
 
     store, found = open_store(), Part.from_dict(part)
-    evaluation = Evaluation.read(store, found.prefix)
-    return store, evaluation, found, Tools(lambda: openai_client(evaluation.settings.connection))
+    return store, Evaluation.read(store, found.prefix), found
 
 
-def _run() -> "Run":
+def tools(connection: str) -> "Tools":
+    """What a model needs: the endpoint of the connection, made when it is needed."""
+    from case2code.models import Tools
+
+    return Tools(lambda: openai_client(connection))
+
+
+def run_of(context: Any) -> "Run":
     """What the params say about this run; a run that is cleared stays the same one, a new one is another."""
     from case2code.llm.budget import Run
 
-    context: Any = get_current_context()
     run, params = context["dag_run"], context["params"]
     return Run(f"{run.run_id} {run.run_after.isoformat()}", params["max_cost_usd"], params["max_requests"])

@@ -20,7 +20,7 @@ from rich.table import Table
 from case2code import released_tasks, sandbox
 from case2code.ask_model import answers_ledger, ask_model, ask_questions, read_answers
 from case2code.errors import ConfigurationError
-from case2code.evaluation import Evaluation, Settings, settings_of
+from case2code.evaluation import Evaluation, Settings, answers_prefix, settings_of
 from case2code.llm.budget import Budget, Run
 from case2code.models import Tools
 from case2code.pass_at_k import estimate
@@ -85,11 +85,11 @@ def _run_of(arguments: argparse.Namespace) -> Run:
 
 def _evaluate_snapshot(arguments: argparse.Namespace, console: Console) -> int:
     settings, tools, store = _settings(arguments), _tools(arguments), open_store(arguments.store)
-    (part,) = plan_evaluation(arguments.snapshot, settings, store, shards=1)
+    (part,) = plan_evaluation(arguments.snapshot, settings, store, 1, tools)
     evaluation = Evaluation.read(store, part.prefix)
     counts = ask_model(evaluation, part, store, tools, _run_of(arguments))
-    score_answers(evaluation, part, store, tools)
-    report = publish_evaluation(evaluation, [part], store, tools).report
+    score_answers(evaluation, part, store)
+    report = publish_evaluation(evaluation, [part], store).report
     _show(report, counts, console)
     board = Table("model", "names", "tasks", "pass@1", "95 %", "shown", "hidden", "cost", title=evaluation.snapshot)
     for row in read_leaderboard(store, evaluation.snapshot):
@@ -158,7 +158,7 @@ def _answers(arguments: argparse.Namespace, tasks: list[released_tasks.ReleasedT
     if settings.family != "openai":
         raise ConfigurationError(f"{settings.model} cannot read released prompts; say a model of an endpoint")
     questions = released_tasks.questions(tasks, settings.samples)
-    ledger = answers_ledger(store, settings, tools)
+    ledger = answers_ledger(store, answers_prefix(settings, tools))
     found = read_answers(ledger)
     missing = [question for question in questions if (question.prompt_hash, question.number) not in found]
     for answer in ask_questions(missing, settings, ledger, tools, Budget(_run_of(arguments))):
