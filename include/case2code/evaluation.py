@@ -15,7 +15,8 @@ from case2code.store import Store, slug
 #: Raise it whenever the same answer may get another score.
 REVISION: Final = 1
 
-PLACEHOLDERS: Final = {"function_name", "cases"}
+#: What the prompts of all sets of questions may say; each set has its own of them.
+PLACEHOLDERS: Final = {"function_name", "cases", "stub"}
 
 #: An answer may take more time than the function that it recovers, which had a quarter of a second. One that hangs on
 #: two cases has failed, and is not waited for on all.
@@ -62,7 +63,7 @@ def settings_of(content: dict[str, Any]) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One model on one snapshot, `recipe/version`; `answers` is where the ledger of its answers is."""
+    """One model on one snapshot, `recipe/version`, or on HumanEval; `answers` is where the ledger of its answers is."""
 
     snapshot: str
     settings: Settings

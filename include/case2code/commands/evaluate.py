@@ -31,7 +31,7 @@ from case2code.snapshot import open_store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("snapshot", nargs="?", help="for example default/latest")
+    parser.add_argument("snapshot", nargs="?", help="for example default/latest; or human_eval")
     parser.add_argument("--model", help="name at the endpoint, or baseline:search")
     parser.add_argument("--samples", type=int, help="answers to each question; default 1")
     parser.add_argument("--temperature", type=float, help="default 0; say 0.8 for several samples")

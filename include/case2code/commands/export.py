@@ -25,8 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=names(), metavar="NAME", help=" ".join(said).replace("%", "%%"))
     parser.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="a new folder")
     parser.add_argument("--split", choices=SPLITS, default=None, help="this split alone; default: a file for each")
-    parser.add_argument("--mix", type=Path, default=None, metavar="CORPUS.jsonl", help="text: a corpus to mix in")
-    parser.add_argument("--ratio", type=float, default=None, metavar="SHARE", help="text: share of samples in the mix")
+    parser.add_argument("--mix", type=Path, default=None, metavar="CORPUS.jsonl", help="chat, text: a corpus to mix in")
+    parser.add_argument(
+        "--ratio", type=float, default=None, metavar="SHARE", help="chat, text: share of samples in the mix"
+    )
     parser.add_argument(
         "--check",
         type=int,
