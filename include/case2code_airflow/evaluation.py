@@ -6,10 +6,10 @@ from airflow.sdk import get_current_context, task
 
 from case2code_airflow.connections import explained, open_store, openai_client, shards
 from case2code_airflow.defaults import LLM, SANDBOX, SNAPSHOT
+from case2code_airflow.operators import run_of
 
 if TYPE_CHECKING:
     from case2code.evaluation import Evaluation, Part
-    from case2code.llm.budget import Run
     from case2code.models import Tools
     from case2code.store import Store
 
@@ -91,11 +91,3 @@ def tools(connection: str) -> "Tools":
     from case2code.models import Tools
 
     return Tools(lambda: openai_client(connection))
-
-
-def run_of(context: Any) -> "Run":
-    """What the params say about this run; a run that is cleared stays the same one, a new one is another."""
-    from case2code.llm.budget import Run
-
-    run, params = context["dag_run"], context["params"]
-    return Run(f"{run.run_id} {run.run_after.isoformat()}", params["max_cost_usd"], params["max_requests"])

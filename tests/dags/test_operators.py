@@ -47,7 +47,7 @@ def test_counts_of_the_calls_before_it_waited_are_added(monkeypatch: pytest.Monk
     assert isinstance(deferred.value.trigger, BatchesEnded)
     assert deferred.value.trigger.serialize()[1] == {"batch_ids": ["batch_1", "batch_2"]}
     kwargs = json.loads(json.dumps(deferred.value.kwargs))
-    done = getattr(task, deferred.value.method_name)(CONTEXT, **kwargs, event={"batch_ids": []})
+    done = getattr(task, deferred.value.method_name)(CONTEXT, **kwargs, event={"ids": []})
     assert done == {"number": 0, "counts": {"functions": 5, "requests": 2, "cost_usd": 0.75}}
     assert runs == [Run("manual__1 2026-03-02T00:00:00+00:00", 2.5, None, False)] * 2
 

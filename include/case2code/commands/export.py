@@ -11,6 +11,7 @@ from typing import Final
 from rich.console import Console
 
 from case2code import parts
+from case2code.errors import ConfigurationError
 from case2code.exports import SPLITS, Options, export, names
 from case2code.exports._check import check
 from case2code.snapshot import open_snapshot, open_store
@@ -42,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Export, and check if wanted; 1 where an answer gets a wrong score."""
+    if arguments.check and arguments.mix is not None:
+        raise ConfigurationError("--check grades samples, and a mix has other rows too: check it without --mix")
     snapshot = open_snapshot(open_store(arguments.store), arguments.snapshot)
     options = Options(arguments.split, arguments.mix, arguments.ratio)
     with console.status(f"Exporting {snapshot.name} as {arguments.name} …"):

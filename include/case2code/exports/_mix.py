@@ -37,12 +37,8 @@ def write_mixed(
     if options.split == "test":
         raise ConfigurationError("the split 'test' is held out, so nothing is mixed with it")
     path, ratio = options.mix, options.ratio
-    return write_lines(
-        snapshot,
-        folder,
-        Options("train"),
-        lambda samples: _mixed(rows(samples), _corpus(path, read, form), path, ratio),
-    )
+    corpus = _corpus(path, read, form)
+    return write_lines(snapshot, folder, Options("train"), lambda own: _mixed(rows(own), corpus, path, ratio))
 
 
 def _mixed(own: Iterator[Row], others: Iterator[Row], path: Path, ratio: float) -> Iterator[Row]:
