@@ -1,6 +1,6 @@
 """Stage `prepare_training`: the file to train on, under the hash of its content, and what training may cost.
 
-Nothing leaves the store here: a training above its limit of cost ends before anything is uploaded.
+Nothing leaves the store here.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ _TOKENS_OF_AN_EXAMPLE: Final = 8
 def prepare_training(snapshot: str, settings: Settings, store: Store, tools: Tools, run: Run = UNLIMITED) -> Training:
     """Freeze the training, and write its file.
 
-    Raises ConfigurationError where there is nothing to train on, or it may cost more than the run may spend.
+    Raises ConfigurationError where there is nothing to train on, or the run has a limit of cost and nobody said prices.
     """
     if run.max_cost_usd is not None:
         settings.require_prices()
@@ -45,19 +45,13 @@ def prepare_training(snapshot: str, settings: Settings, store: Store, tools: Too
         path, corpus_sha256 = _exported(published, settings, store, Path(spool))
         file = _described(path, published, settings, corpus_sha256)
         training = Training(published.name, str(tools.client().base_url), settings, file)
-        told = (
-            f"{file.examples:,} examples, {file.mixed_in:,} of them mixed in; at most {file.most_tokens:,} tokens "
-            f"in each of {settings.epochs} epochs, ${training.most_usd:.2f}"
-        )
-        if run.max_cost_usd is not None and training.most_usd > run.max_cost_usd:
-            raise ConfigurationError(
-                f"training {settings.model} may cost more than max_cost_usd, ${run.max_cost_usd:.2f}: {told}. "
-                "Raise the limit, lower epochs, or take a smaller snapshot; nothing was uploaded"
-            )
         if not store.exists(file.key):
             store.write_file(file.key, path)
     training.write(store)
-    log.info("Training %s on %s: %s → %s", settings.model, published.name, told, store.uri(file.key))
+    log.info(
+        "%d examples, %d of them mixed in; at most %d tokens in each of %d epochs, $%.2f → %s",
+        *(file.examples, file.mixed_in, file.most_tokens, settings.epochs, training.most_usd, store.uri(file.key)),
+    )
     return training
 
 

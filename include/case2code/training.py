@@ -3,13 +3,14 @@
 The two strategies of the paper (arXiv 2407.12504): direct fine-tuning on the samples, and a mix with a second corpus.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final, Literal
 
 from pydantic import Field, ValidationError
 
 from case2code import evaluation, human_eval
 from case2code.errors import ConfigurationError
+from case2code.llm.budget import Run
 from case2code.llm.settings import Prices
 from case2code.recipe import Section, fingerprint
 from case2code.store import Store
@@ -130,6 +131,23 @@ class Training:
     def usd(self, tokens: int) -> float:
         """Price of so many tokens trained on."""
         return tokens * self.settings.usd_per_million_trained / 1_000_000
+
+    def require_affordable(self, run: Run) -> None:
+        """Raises ConfigurationError where training may cost more than the run may spend."""
+        if run.max_cost_usd is not None and self.most_usd > run.max_cost_usd:
+            raise ConfigurationError(
+                f"training {self.settings.model} may cost ${self.most_usd:.2f}, more than max_cost_usd, "
+                f"${run.max_cost_usd:.2f}: at most {self.file.most_tokens:,} tokens of {self.file.examples:,} examples "
+                f"in each of {self.settings.epochs} epochs. Raise the limit, lower epochs, or take a smaller snapshot; "
+                "nothing was uploaded"
+            )
+
+    def shares(self, run: Run, paid_usd: float) -> list[tuple[str, str, Run]]:
+        """The four evaluations, of SETS and MODELS, each with its part of what the run may still spend."""
+        pairs = [(questions, model) for questions in SETS for model in MODELS]
+        left = None if run.max_cost_usd is None else max(0.0, run.max_cost_usd - paid_usd)
+        rest = replace(run, max_cost_usd=left)
+        return [(*pair, rest.share(number, len(pairs))) for number, pair in enumerate(pairs)]
 
     def evaluation_of(self, questions: str, model: str, tuned_model: str) -> tuple[str, evaluation.Settings]:
         """What is asked, and how, to compare: `questions` is one of SETS, `model` one of MODELS."""

@@ -45,16 +45,24 @@ def has_ended(status: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What came of a job: the tuned model's name, and the tokens that are paid for, where the endpoint says so."""
+    """What came of a job: the tuned model's name, and the tokens that are paid for, where the endpoint says so.
+
+    `run` is who has paid.
+    """
 
     model: str
     job_id: str
+    run: str
     trained_tokens: int | None
     finished_at: int | None
 
     def usd(self, training: Training) -> float:
         """What it cost; at most, where the endpoint does not say."""
         return training.most_usd if self.trained_tokens is None else training.usd(self.trained_tokens)
+
+    def paid_usd(self, training: Training, run: Run) -> float:
+        """What of it this run has paid."""
+        return self.usd(training) if self.run == run.identity else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +78,9 @@ class _Record:
 def tune_model(training: Training, store: Store, tools: Tools, run: Run = UNLIMITED) -> Tuned:
     """The tuned model, from the job on record or a new one.
 
-    Raises JobPending while it is under way, ConfigurationError with the endpoint's message where it has failed or was
-    cancelled, OutageError when the retries are used up.
+    Raises JobPending while it is under way, ConfigurationError before anything is uploaded where it may cost more than
+    the run may spend, and with the endpoint's message where the job has failed or was cancelled, OutageError when the
+    retries are used up.
     """
     record, tag = _read(store, training)
     if record is not None and record.tuned is not None:
@@ -86,6 +95,7 @@ def tune_model(training: Training, store: Store, tools: Tools, run: Run = UNLIMI
     with explained(client, training.settings.model):
         job = _state(client, record)
         if record is None or _is_void(record, job, run):
+            training.require_affordable(run)
             record, tag = _announce(client, training, store, run, tag)
             job = None
         if job is None:
@@ -100,7 +110,7 @@ def tune_model(training: Training, store: Store, tools: Tools, run: Run = UNLIMI
         raise ConfigurationError(
             f"fine-tuning job {job.id} has {job.status} at {client.base_url}: {said}. A new run submits another one"
         )
-    tuned = Tuned(job.fine_tuned_model, job.id, job.trained_tokens, job.finished_at)
+    tuned = Tuned(job.fine_tuned_model, job.id, record.run, job.trained_tokens, job.finished_at)
     _keep(store, training, replace(record, tuned=tuned), tag)
     log.info("Tuned %s: %s for $%.4f", training.settings.model, tuned.model, tuned.usd(training))
     return tuned

@@ -72,14 +72,15 @@ class TuneModel(BaseOperator):
             store = open_store()
             training = Training.read(store, self.training["training"])
             connection = training.settings.connection
+            run = run_of(context)
             try:
-                tuned = tune_model(training, store, Tools(lambda: openai_client(connection)), run_of(context))
+                tuned = tune_model(training, store, Tools(lambda: openai_client(connection)), run)
             except JobPending as pending:
                 from case2code_airflow.triggers import JobEnded
 
                 self.log.info("%s; waiting without a worker", pending)
                 self.defer(trigger=JobEnded(connection, pending.job_id), method_name="resume")
-            return self.training | {"model": tuned.model, "cost_usd": tuned.usd(training)}
+            return self.training | {"model": tuned.model, "paid_usd": tuned.paid_usd(training, run)}
 
 
 def run_of(context: Any, is_dry: bool = False) -> "Run":

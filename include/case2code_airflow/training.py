@@ -46,22 +46,19 @@ def plan_evaluation(tuned: Json) -> list[Json]:
     """Split the questions to both models about both sets; each evaluation may spend a part of what training left."""
     with explained():
         from case2code.plan_evaluation import plan_evaluation
-        from case2code.training import MODELS, SETS, Training
+        from case2code.training import Training
 
         store = open_store()
         training = Training.read(store, tuned["training"])
-        run, using = run_of(get_current_context()), tools(training.settings.connection)
-        left = None if run.max_cost_usd is None else max(0.0, run.max_cost_usd - tuned["cost_usd"])
+        using = tools(training.settings.connection)
         planned = []
-        pairs = [(questions, model) for questions in SETS for model in MODELS]
-        for number, (questions, model) in enumerate(pairs):
+        for questions, model, share in training.shares(run_of(get_current_context()), tuned["paid_usd"]):
             snapshot, settings = training.evaluation_of(questions, model, tuned["model"])
-            share = run.share(number, len(pairs))
             asked = {
                 "training": training.prefix,
                 "set": questions,
                 "model": model,
-                "max_cost_usd": None if left is None else left / len(pairs),
+                "max_cost_usd": share.max_cost_usd,
                 "max_requests": share.max_requests,
             }
             parts = plan_evaluation(snapshot, settings, store, shards(), using)

@@ -162,10 +162,18 @@ def test_a_training_above_the_limit_ends_before_anything_is_uploaded(published: 
         prepare(published, endpoint, Run("r", max_cost_usd=1.0))
     bound = prepare(published, endpoint, **PRICES)
     assert bound.most_usd == pytest.approx(bound.file.most_tokens * 3 * 10e-6)
-    with pytest.raises(ConfigurationError, match="may cost more than max_cost_usd"):
-        prepare(published, endpoint, Run("r", max_cost_usd=bound.most_usd * 0.99), **PRICES)
+    little, enough = (Run("r", max_cost_usd=bound.most_usd * part) for part in (0.99, 1.01))
+    with pytest.raises(ConfigurationError, match=r"may cost \$.*, more than max_cost_usd.* nothing was uploaded"):
+        tune(prepare(published, endpoint, little, **PRICES), published, endpoint, little)
     assert endpoint.files == {}
-    assert prepare(published, endpoint, Run("r", max_cost_usd=bound.most_usd * 1.01), **PRICES).job == bound.job
+    tuned = tune(bound, published, endpoint, enough)
+    # What training left is for the answers, in equal parts; a run that finds the model has paid nothing for it.
+    shares = bound.shares(enough, tuned.paid_usd(bound, enough))
+    assert sum(share.max_cost_usd or 0.0 for _, _, share in shares) == pytest.approx(
+        bound.most_usd * 1.01 - tuned.usd(bound)
+    )
+    assert tune(bound, published, endpoint, Run("another", max_cost_usd=0.01)) == tuned
+    assert tuned.paid_usd(bound, Run("another")) == 0.0
 
 
 # The job

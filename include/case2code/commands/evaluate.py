@@ -45,10 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--usd-out", type=float, default=0.0, metavar="USD", help="price of a million tokens out")
     parser.add_argument("--max-cost-usd", type=float, metavar="USD", help="end the asking before it")
     parser.add_argument("--max-requests", type=int, metavar="N", help="end the asking after so many")
-    parser.add_argument("--base-url", help="of the endpoint; default: OPENAI_BASE_URL")
     parser.add_argument("--tasks", type=Path, help="a JSON Lines file of released tasks, instead of a snapshot")
     parser.add_argument("--answers", type=Path, help="with --tasks: gen_answer_id and completions, a line for each")
     parser.add_argument("--output", type=Path, help="with --tasks: write a score for each answer to this file")
+    add_endpoint(parser)
+
+
+def add_endpoint(parser: argparse.ArgumentParser) -> None:
+    """Where the model is; `tools_of` reads it."""
+    parser.add_argument("--base-url", help="of the endpoint; default: OPENAI_BASE_URL")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -67,7 +72,9 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     return settings_of(given | {"usd_per_million": {"tokens_in": arguments.usd_in, "tokens_out": arguments.usd_out}})
 
 
-def _tools(arguments: argparse.Namespace) -> Tools:
+def tools_of(arguments: argparse.Namespace) -> Tools:
+    """The endpoint that was said, with the key in OPENAI_API_KEY."""
+
     def client() -> Any:
         import openai
 
@@ -84,7 +91,7 @@ def _run_of(arguments: argparse.Namespace) -> Run:
 
 
 def _evaluate_snapshot(arguments: argparse.Namespace, console: Console) -> int:
-    settings, tools, store = _settings(arguments), _tools(arguments), open_store(arguments.store)
+    settings, tools, store = _settings(arguments), tools_of(arguments), open_store(arguments.store)
     (part,) = plan_evaluation(arguments.snapshot, settings, store, 1, tools)
     evaluation = Evaluation.read(store, part.prefix)
     counts = ask_model(evaluation, part, store, tools, _run_of(arguments))
@@ -154,7 +161,7 @@ def _evaluate_tasks(arguments: argparse.Namespace, console: Console) -> int:
 def _answers(arguments: argparse.Namespace, tasks: list[released_tasks.ReleasedTask]) -> dict[str, list[str]]:
     if arguments.answers is not None:
         return released_tasks.read_answers(arguments.answers, tasks)
-    settings, tools, store = _settings(arguments), _tools(arguments), open_store(arguments.store)
+    settings, tools, store = _settings(arguments), tools_of(arguments), open_store(arguments.store)
     if settings.family != "openai":
         raise ConfigurationError(f"{settings.model} cannot read released prompts; say a model of an endpoint")
     questions = released_tasks.questions(tasks, settings.samples)
