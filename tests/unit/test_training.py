@@ -16,7 +16,9 @@ import pytest
 from builders.made_snapshot import ADD, HALVE, NAME, SHOUT, publish, sample
 from case2code import human_eval, parts
 from case2code import tune_model as stage
+from case2code.__main__ import main
 from case2code.ask_model import ask_model
+from case2code.commands import train as command
 from case2code.errors import ConfigurationError, OutageError
 from case2code.evaluation import Evaluation, Part
 from case2code.evaluation import settings_of as evaluation_settings
@@ -388,3 +390,20 @@ def test_the_report_compares_both_models_task_by_task(published: Store, endpoint
     assert (again, tune(again, published, endpoint)) == (training, tuned)
     asked(again, tuned, published, endpoint)
     assert (len(endpoint.prompts), len(endpoint.tuning.jobs)) == (2 * (3 + 8), 1)
+
+
+def test_the_command_trains_waits_and_compares(
+    published: Store, endpoint: ChatEndpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(command, "open_store", lambda address: published)
+    monkeypatch.setattr(command, "_FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    endpoint.answer = lambda prompt: completion("I do not know.")
+    words = ["train", NAME, "--model", MODEL, "--base-url", endpoint.url, "--epochs", "1", "--limit", "1"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "12 examples of made/2026-03-01-0123456789ab, 0 of them mixed in; training costs $0.00 at most" in said
+    assert re.search(r"human_eval +1 +0.0 .* \+0.0 \(\+0.0 to \+0.0\) +0 / 0", said)
+    assert f"{MODEL} → ft:{MODEL}:made:case2code-" in said
+    assert main([*words, "--max-cost-usd", "1"]) == 1
+    assert "nobody said what it costs" in capsys.readouterr().out

@@ -25,6 +25,7 @@ from case2code.store import Store
 from case2code.training import Settings, Training, settings_of
 from case2code.tune_model import JobPending, Tuned, tune_model
 
+_FIRST_PAUSE_SECONDS: Final = 1.0
 _MAX_PAUSE_SECONDS: Final = 60.0
 
 
@@ -86,7 +87,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 def _tuned(training: Training, store: Store, tools: Tools, allowed: Run, console: Console) -> Tuned:
     """Wait for the job: often at first, ever less often later."""
-    pause = 1.0
+    pause = _FIRST_PAUSE_SECONDS
     with console.status("Waiting for the fine-tuning job …") as status:
         while True:
             try:
