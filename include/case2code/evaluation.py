@@ -8,13 +8,15 @@ from pydantic import Field, ValidationError
 from case2code import parts, sandbox
 from case2code.errors import ConfigurationError
 from case2code.llm.settings import Prices
+from case2code.models import Tools
 from case2code.recipe import Section, fingerprint
 from case2code.store import Store, slug
 
 #: Raise it whenever the same answer may get another score.
 REVISION: Final = 1
 
-PLACEHOLDERS: Final = {"function_name", "cases"}
+#: What the prompts of all sets of questions may say; each set has its own of them.
+PLACEHOLDERS: Final = {"function_name", "cases", "stub"}
 
 #: An answer may take more time than the function that it recovers, which had a quarter of a second. One that hangs on
 #: two cases has failed, and is not waited for on all.
@@ -74,10 +76,11 @@ def settings_of(content: dict[str, Any]) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One model on one snapshot, `recipe/version`."""
+    """One model on one snapshot, `recipe/version`, or on HumanEval; `answers` is where the ledger of its answers is."""
 
     snapshot: str
     settings: Settings
+    answers: str
 
     @property
     def name(self) -> str:
@@ -102,15 +105,24 @@ class Evaluation:
 
     def write(self, store: Store) -> None:
         """Freeze what this run evaluates, for all its tasks."""
-        store.write_json(
-            f"{self.prefix}/plan.json", {"snapshot": self.snapshot, "settings": self.settings.model_dump(mode="json")}
-        )
+        plan = {
+            "snapshot": self.snapshot,
+            "settings": self.settings.model_dump(mode="json"),
+            "answers": self.answers,
+        }
+        store.write_json(f"{self.prefix}/plan.json", plan)
 
     @classmethod
     def read(cls, store: Store, prefix: str) -> "Evaluation":
         """The evaluation that `plan_evaluation` wrote under `prefix`."""
         plan = store.read_json(f"{prefix}/plan.json")
-        return cls(plan["snapshot"], Settings.model_validate(plan["settings"]))
+        return cls(plan["snapshot"], Settings.model_validate(plan["settings"]), plan["answers"])
+
+
+def answers_prefix(settings: Settings, tools: Tools) -> str:
+    """Where the answers of one model are: its endpoint and everything that changes them is in the name."""
+    identity = parts.module("models", settings.family).identity(settings, tools)
+    return f"answers/{slug(settings.model)}-{fingerprint(identity)}"
 
 
 def folder_of(snapshot: str) -> str:

@@ -12,12 +12,11 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from case2code import database
+from case2code import database, human_eval
 from case2code.ask_model import answers_ledger
 from case2code.catalog import write_catalog
 from case2code.errors import OutageError
 from case2code.evaluation import Evaluation, Part, difficulty_key, leaderboard_key
-from case2code.models import Tools
 from case2code.pass_at_k import Estimate, estimate
 from case2code.records import ANSWERS, DIFFICULTY, LEADERBOARD, QUESTIONS, SCORES, SOLVED
 from case2code.store import Store, to_parquet
@@ -36,12 +35,12 @@ class Published:
     report: dict[str, Any]
 
 
-def publish_evaluation(evaluation: Evaluation, parts: list[Part], store: Store, tools: Tools) -> Published:
+def publish_evaluation(evaluation: Evaluation, parts: list[Part], store: Store) -> Published:
     """Count the scores of all shards; raises OutageError where S3 does not answer, or no answer has a score."""
     settings = evaluation.settings
     with database.connect(store) as connection:
         open_evaluation(connection, evaluation, parts, store)
-        ledger = answers_ledger(store, settings, tools)
+        ledger = answers_ledger(store, evaluation.answers)
         database.view(connection, "answers", store, ledger.all_objects(), ANSWERS)
         solved = database.query(connection, "evaluate/solved", model=settings.model, evaluation=evaluation.name)
         rows = solved.to_pylist()
@@ -58,7 +57,8 @@ def publish_evaluation(evaluation: Evaluation, parts: list[Part], store: Store, 
     snapshot = evaluation.snapshot
     _rebuild(store, leaderboard_key(snapshot), "leaderboard", "results", "result.parquet", LEADERBOARD)
     _rebuild(store, difficulty_key(snapshot), "difficulty", "solved", "solved.parquet", DIFFICULTY)
-    write_catalog(store, snapshot.partition("/")[0])
+    if snapshot != human_eval.version():  # which is no recipe's, and in no catalog
+        write_catalog(store, snapshot.partition("/")[0])
     log.info("pass@1 of %s is %.4f → %s", settings.model, report["pass"][0]["value"], store.uri(evaluation.prefix))
     return Published(evaluation.prefix, report)
 

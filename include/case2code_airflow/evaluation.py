@@ -6,11 +6,11 @@ from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from case2code_airflow.connections import explained, open_store, openai_client, shards
-from case2code_airflow.defaults import LLM, SNAPSHOT
+from case2code_airflow.defaults import LLM, SANDBOX, SNAPSHOT
+from case2code_airflow.operators import run_of
 
 if TYPE_CHECKING:
     from case2code.evaluation import Evaluation, Part, Settings
-    from case2code.llm.budget import Run
     from case2code.models import Tools
     from case2code.store import Store
 
@@ -36,7 +36,8 @@ def plan_evaluation() -> list[Json]:
         for place, (snapshot, settings) in enumerate(asked):
             # What the run may spend is shared by those who spend something.
             share = [paid.index(place), len(paid)] if place in paid else [0, 1]
-            planned += [part.to_dict() | {"share": share} for part in plan_evaluation(snapshot, settings, store, each)]
+            parts = plan_evaluation(snapshot, settings, store, each, tools(settings.connection))
+            planned += [part.to_dict() | {"share": share} for part in parts]
         return planned
 
 
@@ -70,18 +71,19 @@ def ask_model(part: Json) -> Json:
     with explained():
         from case2code.ask_model import ask_model
 
-        store, evaluation, found, tools = _opened(part)
-        return part | {"counts": ask_model(evaluation, found, store, tools, _run(part))}
+        store, evaluation, found = opened(part)
+        using, run = tools(evaluation.settings.connection), run_of(get_current_context()).share(*part["share"])
+        return part | {"counts": ask_model(evaluation, found, store, using, run)}
 
 
-@task
+@task(**SANDBOX)
 def score_answers(part: Json) -> Json:
     """Run the answers' programs in the sandbox, and judge them."""
     with explained():
         from case2code.score_answers import score_answers
 
-        store, evaluation, found, tools = _opened(part)
-        return part | {"counts": score_answers(evaluation, found, store, tools)}
+        store, evaluation, found = opened(part)
+        return part | {"counts": score_answers(evaluation, found, store)}
 
 
 @task
@@ -97,9 +99,9 @@ def publish_evaluation(scored: list[Json]) -> Json:
         failed: list[OutageError] = []
         for prefix in prefixes:
             mine = [part for part in scored if part["prefix"] == prefix]
-            store, evaluation, _, tools = _opened(mine[0])
+            store, evaluation, _ = opened(mine[0])
             try:
-                report = publish_evaluation(evaluation, [Part.from_dict(part) for part in mine], store, tools).report
+                report = publish_evaluation(evaluation, [Part.from_dict(part) for part in mine], store).report
             except OutageError as error:  # one model that nothing is known of keeps no other from the leaderboard
                 failed.append(error)
                 continue
@@ -110,21 +112,16 @@ def publish_evaluation(scored: list[Json]) -> Json:
         return {"evaluations": done}
 
 
-def _opened(part: Json) -> "tuple[Store, Evaluation, Part, Tools]":
+def opened(part: Json) -> "tuple[Store, Evaluation, Part]":
+    """The store, and the shard and its evaluation as `plan_evaluation` froze it."""
     from case2code.evaluation import Evaluation, Part
-    from case2code.models import Tools
 
     store, found = open_store(), Part.from_dict(part)
-    evaluation = Evaluation.read(store, found.prefix)
-    return store, evaluation, found, Tools(lambda: openai_client(evaluation.settings.connection))
+    return store, Evaluation.read(store, found.prefix), found
 
 
-def _run(part: Json) -> "Run":
-    """What the params say about this run, the part's model's share of it; a run that is cleared stays the same one, a
-    new one is another."""
-    from case2code.llm.budget import Run
+def tools(connection: str) -> "Tools":
+    """What a model needs: the endpoint of the connection, made when it is needed."""
+    from case2code.models import Tools
 
-    context: Any = get_current_context()
-    run, params = context["dag_run"], context["params"]
-    whole = Run(f"{run.run_id} {run.run_after.isoformat()}", params["max_cost_usd"], params["max_requests"])
-    return whole.share(*part["share"])
+    return Tools(lambda: openai_client(connection))

@@ -34,7 +34,7 @@ PARAMS: Final[dict[str, dict[str, Any]]] = {
         "type": ["null", "string"],
         "maxLength": 100,
         "title": "Snapshot",
-        "description": "For example default/latest; empty: the one that was just published, else default/latest.",
+        "description": "For example default/latest, or human_eval; empty: the one just published, else default/latest.",
     },
     "split": {
         "default": "test",

@@ -88,11 +88,11 @@ def _evaluate(store: Store) -> None:
     tools = Tools(lambda: None)
     for names in ("shown", "hidden"):
         settings = settings_of({"model": "baseline:search", "split": split, "names": names})
-        (part,) = plan_evaluation("tiny/latest", settings, store, 1)
+        (part,) = plan_evaluation("tiny/latest", settings, store, 1, tools)
         evaluation = Evaluation.read(store, part.prefix)
         ask_model(evaluation, part, store, tools)
-        score_answers(evaluation, part, store, tools)
-        publish_evaluation(evaluation, [part], store, tools)
+        score_answers(evaluation, part, store)
+        publish_evaluation(evaluation, [part], store)
 
 
 def _evaluate_hostile(store: Store) -> None:

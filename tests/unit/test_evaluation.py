@@ -12,10 +12,10 @@ import pytest
 
 from builders.made_snapshot import ADD, HALVE, NAME, SHOUT, publish
 from case2code import database
-from case2code.ask_model import answers_ledger, ask_model
+from case2code.ask_model import ask_model
 from case2code.catalog import attachment
 from case2code.errors import ConfigurationError, OutageError
-from case2code.evaluation import Evaluation, Part, settings_of
+from case2code.evaluation import Evaluation, Part, answers_prefix, settings_of
 from case2code.llm import endpoint as endpoints
 from case2code.llm import online
 from case2code.llm.budget import UNLIMITED, Run
@@ -63,13 +63,13 @@ def no_client() -> Any:
 
 def evaluate(store: Store, using: Tools, run: Run = UNLIMITED, shards: int = 2, **settings: Any) -> dict[str, Any]:
     """All stages, as the tasks of the DAG run them; the report."""
-    planned = plan_evaluation(NAME, settings_of({"model": MODEL} | settings), store, shards)
+    planned = plan_evaluation(NAME, settings_of({"model": MODEL} | settings), store, shards, using)
     evaluation = Evaluation.read(store, planned[0].prefix)
     for part in planned:
         ask_model(evaluation, part, store, using, run)
     for part in planned:
-        score_answers(evaluation, part, store, using)
-    return publish_evaluation(evaluation, [Part.from_dict(p.to_dict()) for p in planned], store, using).report
+        score_answers(evaluation, part, store)
+    return publish_evaluation(evaluation, [Part.from_dict(p.to_dict()) for p in planned], store).report
 
 
 def test_references_solve_everything_and_the_result_is_on_the_leaderboard(store: Store, endpoint: ChatEndpoint):
@@ -235,7 +235,7 @@ def test_a_view_of_the_catalog_chooses_the_samples_that_it_has_there(store: Stor
     endpoint.answer = lambda prompt: completion("no" if asked_name(prompt) == "halve" else references()["add"])
     evaluate(store, tools(endpoint))
     for view, ids in (("strict", ["s-add"]), ("easy", ["s-add"]), ("hard", ["s-halve", "s-shout"])):
-        (part,) = plan_evaluation(NAME, settings_of({"model": MODEL, "view": view}), store, 1)
+        (part,) = plan_evaluation(NAME, settings_of({"model": MODEL, "view": view}), store, 1, tools(endpoint))
         asked = store.read_table(f"{part.prefix}/questions/{part.name}.parquet")["sample_id"].to_pylist()
         with database.connect(store) as connection:
             connection.execute(attachment(store, "made"))
@@ -250,7 +250,7 @@ def test_a_view_of_the_catalog_chooses_the_samples_that_it_has_there(store: Stor
 
 def test_settings_that_change_answers_have_a_ledger_of_their_own(store: Store, endpoint: ChatEndpoint):
     def prefix(**settings: Any) -> str:
-        return answers_ledger(store, settings_of({"model": MODEL} | settings), tools(endpoint)).prefix
+        return answers_prefix(settings_of({"model": MODEL} | settings), tools(endpoint))
 
     assert prefix(samples=7, limit=3, concurrency=2, names="hidden") == prefix()
     assert (
@@ -263,7 +263,7 @@ def test_what_cannot_be_evaluated_is_said(store: Store):
     with pytest.raises(ConfigurationError, match="samples: Input should be greater"):
         settings_of({"model": "m", "samples": 0})
     with pytest.raises(ConfigurationError, match="no samples in the split 'train' and the view 'relaxed'"):
-        plan_evaluation(NAME, settings_of({"model": "m", "split": "train"}), store, 2)
+        plan_evaluation(NAME, settings_of({"model": "baseline:search", "split": "train"}), store, 2, Tools(no_client))
 
 
 # The baseline
