@@ -90,6 +90,7 @@ def test_a_new_snapshot_is_evaluated_by_the_models_of_its_recipe(store: Store, e
     assert {body["temperature"] for body in endpoint.requests} == {0.8}
 
 
+@pytest.mark.usefixtures("endpoint")
 @pytest.mark.parametrize(
     ("recipe", "models"),
     [({}, ["baseline:search"]), ({"evaluate": [{"name": "m", "settings": {"limit": 1}}]}, ["m"])],
@@ -110,6 +111,7 @@ def test_a_recipe_that_names_no_model_has_none_evaluated(store: Store, start: St
         evaluation.plan_evaluation.function()
 
 
+@pytest.mark.usefixtures("endpoint")
 def test_a_model_in_the_form_is_the_only_one_and_asked_as_the_form_says(store: Store, start: Start):
     publish(store, SAMPLES, evaluate=[{"name": "m", "settings": {"samples": 9}}])
     start(snapshot="made/latest", model="n", samples=3, usd_per_million_in=0.5)
@@ -128,6 +130,7 @@ def test_of_several_snapshots_of_a_recipe_the_newest_day_is_evaluated(start: Sta
     assert evaluation._snapshots() == ["default/latest"]
 
 
+@pytest.mark.usefixtures("endpoint")
 @pytest.mark.parametrize(("shards", "tasks"), [("1", 3), ("3", 3), ("6", 6), ("8", 6)])
 def test_all_models_share_the_tasks_of_one_fan_out(
     store: Store, start: Start, monkeypatch: pytest.MonkeyPatch, shards: str, tasks: int
