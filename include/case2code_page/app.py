@@ -283,7 +283,7 @@ def _pass_at_k(evaluations: list[Evaluated]) -> pictures.Intervals:
 def _shown_and_hidden(evaluations: list[Evaluated]) -> pictures.Intervals:
     kinds = (("shown cases", "pass_shown"), ("hidden cases", "pass_hidden"))
     rows = [(_called(one), [(name, one.report[column][0]) for name, column in kinds]) for one in evaluations]
-    return pictures.intervals("Right on the cases that it saw, and on those that it did not (pass@1)", rows)
+    return pictures.intervals("Right on shown cases, and on hidden ones (pass@1)", rows)
 
 
 def _by_group(evaluations: list[Evaluated], kind: str) -> pictures.Intervals:

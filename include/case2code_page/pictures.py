@@ -166,7 +166,7 @@ Estimates = tuple[str, list[tuple[str, dict[str, Any]]]]
 
 def intervals(title: str, rows: list[Estimates]) -> Intervals:
     """Dots with their intervals, from 0 to 100 %; equal names under all labels have one colour."""
-    width, left, scale, tall, gap = 560.0, 176.0, 330.0, 15.0, 9.0
+    width, left, scale, tall, gap = 560.0, 196.0, 306.0, 15.0, 9.0
     names = list(dict.fromkeys(name for _, marks in rows for name, _ in marks))
     colours = {name: number % _COLOURS for number, name in enumerate(names)}
     lanes, y = [], gap / 2
