@@ -11,7 +11,6 @@ from case2code.evaluation import Evaluation, Part, Settings
 from case2code.ledger import BUCKETS, Ledger
 from case2code.llm.budget import UNLIMITED, Budget, Run
 from case2code.models import Answer, Case, Question, Tools
-from case2code.recipe import fingerprint
 from case2code.records import ANSWERS, QUESTIONS
 from case2code.store import Store, slug
 
@@ -21,10 +20,9 @@ _COMMIT_SECONDS: Final = 5.0
 _COMMIT_ROWS: Final = 2_000
 
 
-def answers_ledger(store: Store, settings: Settings, tools: Tools) -> Ledger:
-    """The ledger of one model: its endpoint and everything that changes its answers is in the name."""
-    identity = parts.module("models", settings.family).identity(settings, tools)
-    return Ledger(store, f"answers/{slug(settings.model)}-{fingerprint(identity)}", ANSWERS, ["prompt_hash", "number"])
+def answers_ledger(store: Store, prefix: str) -> Ledger:
+    """The ledger of one model, at `evaluation.answers_prefix`."""
+    return Ledger(store, prefix, ANSWERS, ["prompt_hash", "number"])
 
 
 def ask_model(evaluation: Evaluation, part: Part, store: Store, tools: Tools, run: Run = UNLIMITED) -> dict[str, Any]:
@@ -34,7 +32,7 @@ def ask_model(evaluation: Evaluation, part: Part, store: Store, tools: Tools, ru
     outage kept from being answered is in it.
     """
     settings = evaluation.settings
-    ledger = answers_ledger(store, settings, tools)
+    ledger = answers_ledger(store, evaluation.answers)
     with database.connect(store) as connection:
         database.view(connection, "questions", store, [evaluation.key("questions", part.name)], QUESTIONS)
         database.view(connection, "answers", store, ledger.all_objects(), ANSWERS)

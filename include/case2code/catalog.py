@@ -1,8 +1,8 @@
 """The catalog of a recipe: one small DuckDB file beside its snapshots, to be attached read-only over S3.
 
-Small tables (snapshots, funnel, drops, cost) are inside it; views and macros read the Parquet files where they are.
-It is derived from manifests, day records and the tables of days, so it is overwritten after each publication and can be
-built again at any time (`decisions/0011-catalog.md`).
+Small tables (snapshots, funnel, drops, cost, difficulty) are inside it; views and macros read the Parquet files where
+they are. It is derived from manifests, day records, the tables of days and evaluations, so it is overwritten after each
+publication and each evaluation, and can be built again at any time (`decisions/0011-catalog.md`).
 """
 
 import logging
@@ -17,7 +17,9 @@ import pyarrow as pa
 
 from case2code import database, parts
 from case2code.errors import ConfigurationError, OutageError
+from case2code.evaluation import difficulty_key
 from case2code.recipe import recipe_fingerprint
+from case2code.records import DIFFICULTY
 from case2code.snapshot import latest_key, snapshots_prefix
 from case2code.store import Store
 
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 _STORAGE_VERSION: Final = "v1.0.0"
 #: Requests to S3 at a time; a manifest is small, and there is one for each night that brought something new.
 _READERS: Final = 16
-#: Publications while the catalog was being built, before it is an outage.
+#: Publications and evaluations while the catalog was being built, before it is an outage.
 _ATTEMPTS: Final = 5
 
 _Value = TypeVar("_Value", bound=database.Value)
@@ -74,12 +76,14 @@ COST: Final = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What there is of a recipe: the pointer to the newest day, keys of the manifests, of day records and tables."""
+    """What there is of a recipe: the pointer to the newest day, keys of the manifests, of day records and tables, and
+    by its key the ETag of the newest version's difficulty, which changes with each evaluation."""
 
     latest: dict[str, str]
     manifests: tuple[str, ...]
     days: tuple[str, ...]
     tables: tuple[str, ...]
+    difficulty: dict[str, str]
 
 
 def catalog_key(name: str) -> str:
@@ -106,7 +110,7 @@ def write_catalog(store: Store, name: str) -> str:
             log.info("Catalog of %d snapshots → %s", len(state.manifests), store.uri(catalog_key(name)))
             return store.uri(catalog_key(name))
         state = found
-    raise OutageError(f"{name} was published {_ATTEMPTS} times while its catalog was built; build it again")
+    raise OutageError(f"{name} changed {_ATTEMPTS} times while its catalog was built; build it again")
 
 
 def _state(store: Store, name: str) -> _State:
@@ -123,6 +127,7 @@ def _state(store: Store, name: str) -> _State:
         tuple(
             key for key in store.keys(f"days/{name}/") if key.endswith(("/verdicts/all.parquet", "/cases/all.parquet"))
         ),
+        store.tags(difficulty_key(f"{name}/{latest['version']}")),
     )
 
 
@@ -151,6 +156,7 @@ def _built(store: Store, name: str, state: _State) -> bytes:
         "found_funnel": _rows(days, "funnel", FUNNEL, lambda place: {"place": place}),
         "found_drops": _rows(days, "drops", DROPS),
         "found_cost": _rows(days, "cost", COST),
+        "found_difficulty": pa.concat_tables([DIFFICULTY.empty_table(), *map(store.read_table, state.difficulty)]),
     }
     with tempfile.TemporaryDirectory() as folder, database.connect(store) as connection:
         path = Path(folder, "catalog.duckdb")
@@ -159,7 +165,9 @@ def _built(store: Store, name: str, state: _State) -> bytes:
         for table, rows in found.items():
             database.table(connection, table, rows)
         connection.execute("USE catalog")
-        for statement in parts.names(parts.SQL / "catalog", ".sql"):
+        for statement in parts.names(
+            parts.SQL / "catalog", ".sql"
+        ):  # by name: difficulty is there before easy reads it
             needed = database.parameters(database.statement(f"catalog/{statement}"))
             if any(not values[parameter] for parameter in needed):
                 log.warning("The catalog of %s has no %s: the tables of its days are removed", name, statement)

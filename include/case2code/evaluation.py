@@ -8,13 +8,15 @@ from pydantic import Field, ValidationError
 from case2code import parts, sandbox
 from case2code.errors import ConfigurationError
 from case2code.llm.settings import Prices
+from case2code.models import Tools
 from case2code.recipe import Section, fingerprint
 from case2code.store import Store, slug
 
 #: Raise it whenever the same answer may get another score.
 REVISION: Final = 1
 
-PLACEHOLDERS: Final = {"function_name", "cases"}
+#: What the prompts of all sets of questions may say; each set has its own of them.
+PLACEHOLDERS: Final = {"function_name", "cases", "stub"}
 
 #: An answer may take more time than the function that it recovers, which had a quarter of a second. One that hangs on
 #: two cases has failed, and is not waited for on all.
@@ -24,13 +26,15 @@ LIMITS: Final = sandbox.Limits(cpu_seconds=1.0, max_value_chars=4_000, max_timeo
 _NOT_IDENTITY: Final = {"concurrency", "usd_per_million", "connection"}
 
 
-class Settings(Section):
-    """Which model, how it is asked, and about what."""
+class Asked(Section):
+    """How a model is asked, and about what."""
 
-    model: str = Field(min_length=1, max_length=200, description="of the endpoint; baseline:search needs none")
     connection: str = Field("openai_default", pattern=r"^[A-Za-z0-9_.-]{1,100}$", description="of the endpoint")
     mode: Literal["chat", "completion"] = Field("chat", description="completion: for base models")
     split: Literal["train", "test"] = "test"
+    view: Literal["relaxed", "strict", "easy", "medium", "hard"] = Field(
+        "relaxed", description="of the catalog: relaxed has all samples of the split"
+    )
     samples: int = Field(1, ge=1, le=200, description="answers to each question; the k of pass@k")
     names: Literal["shown", "hidden"] = Field("shown", description="hidden: a function of a, b, c, …")
     limit: int | None = Field(None, ge=1, description="so many samples, chosen by a hash; null: all")
@@ -41,11 +45,22 @@ class Settings(Section):
     concurrency: int = Field(8, ge=1, le=256, description="requests in flight in one task")
     usd_per_million: Prices = Prices()
 
+
+class Settings(Asked):
+    """Which model, how it is asked, and about what."""
+
+    model: str = Field(min_length=1, max_length=200, description="of the endpoint; baseline:search needs none")
+
     @property
     def family(self) -> str:
         """The module of `models` that answers for this model."""
         prefix = self.model.partition(":")[0]
         return prefix if prefix in parts.names(parts.INCLUDE / "case2code/models", ".py") else "openai"
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether nothing is asked of an endpoint, and nothing paid."""
+        return self.family == "baseline"
 
 
 def settings_of(content: dict[str, Any]) -> Settings:
@@ -61,10 +76,11 @@ def settings_of(content: dict[str, Any]) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One model on one snapshot, `recipe/version`."""
+    """One model on one snapshot, `recipe/version`, or on HumanEval; `answers` is where the ledger of its answers is."""
 
     snapshot: str
     settings: Settings
+    answers: str
 
     @property
     def name(self) -> str:
@@ -89,20 +105,39 @@ class Evaluation:
 
     def write(self, store: Store) -> None:
         """Freeze what this run evaluates, for all its tasks."""
-        store.write_json(
-            f"{self.prefix}/plan.json", {"snapshot": self.snapshot, "settings": self.settings.model_dump(mode="json")}
-        )
+        plan = {
+            "snapshot": self.snapshot,
+            "settings": self.settings.model_dump(mode="json"),
+            "answers": self.answers,
+        }
+        store.write_json(f"{self.prefix}/plan.json", plan)
 
     @classmethod
     def read(cls, store: Store, prefix: str) -> "Evaluation":
         """The evaluation that `plan_evaluation` wrote under `prefix`."""
         plan = store.read_json(f"{prefix}/plan.json")
-        return cls(plan["snapshot"], Settings.model_validate(plan["settings"]))
+        return cls(plan["snapshot"], Settings.model_validate(plan["settings"]), plan["answers"])
+
+
+def answers_prefix(settings: Settings, tools: Tools) -> str:
+    """Where the answers of one model are: its endpoint and everything that changes them is in the name."""
+    identity = parts.module("models", settings.family).identity(settings, tools)
+    return f"answers/{slug(settings.model)}-{fingerprint(identity)}"
 
 
 def folder_of(snapshot: str) -> str:
     """Where the evaluations of a snapshot, `recipe/version`, are."""
     return f"evaluations/{snapshot}"
+
+
+def leaderboard_key(snapshot: str) -> str:
+    """Key of the table of a snapshot's evaluations (records.LEADERBOARD)."""
+    return f"{folder_of(snapshot)}/leaderboard.parquet"
+
+
+def difficulty_key(snapshot: str) -> str:
+    """Key of the table of how hard a snapshot's samples are (records.DIFFICULTY)."""
+    return f"{folder_of(snapshot)}/difficulty.parquet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,23 @@ def estimate(results: Sequence[tuple[int, int]], k: int) -> Estimate | None:
     each = [pass_at_k(answers, right, k) for answers, right in results if answers >= k]
     if not each:
         return None
+    return _bootstrapped(k, each)
+
+
+def difference(pairs: Sequence[tuple[tuple[int, int], tuple[int, int]]], k: int) -> Estimate | None:
+    """How much higher pass@k of the second model is than that of the first, over tasks that both have k answers to.
+
+    Each task has (answers, right) of both. The interval is a paired bootstrap: a task that is hard for both does not
+    widen it. None where no task has k answers of both.
+
+    >>> difference([((1, 0), (1, 1)), ((1, 1), (1, 1))], 1).value
+    0.5
+    """
+    each = [pass_at_k(*after, k) - pass_at_k(*before, k) for before, after in pairs if min(before[0], after[0]) >= k]
+    return _bootstrapped(k, each) if each else None
+
+
+def _bootstrapped(k: int, each: list[float]) -> Estimate:
     chance = random.Random(_SEED)  # noqa: S311 - no secret
     means = sorted(sum(chance.choices(each, k=len(each))) / len(each) for _ in range(_RESAMPLES))
     tail = round(_RESAMPLES * (1 - _CONFIDENCE) / 2)

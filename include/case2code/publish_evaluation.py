@@ -1,7 +1,7 @@
 """Stage `publish_evaluation`: pass@k with its intervals, the leaderboard and the difficulty of the snapshot's samples.
 
 `report.json` and `solved.parquet` are the evaluation's own; `leaderboard.parquet` and `difficulty.parquet` beside them
-are those of all evaluations of the snapshot, rebuilt by whoever publishes one.
+are those of all evaluations of the snapshot, rebuilt by whoever publishes one, and the recipe's catalog after them.
 """
 
 import logging
@@ -12,11 +12,11 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from case2code import database
+from case2code import database, human_eval
 from case2code.ask_model import answers_ledger
+from case2code.catalog import write_catalog
 from case2code.errors import OutageError
-from case2code.evaluation import Evaluation, Part, folder_of
-from case2code.models import Tools
+from case2code.evaluation import Evaluation, Part, difficulty_key, leaderboard_key
 from case2code.pass_at_k import Estimate, estimate
 from case2code.records import ANSWERS, DIFFICULTY, LEADERBOARD, QUESTIONS, SCORES, SOLVED
 from case2code.store import Store, to_parquet
@@ -35,12 +35,12 @@ class Published:
     report: dict[str, Any]
 
 
-def publish_evaluation(evaluation: Evaluation, parts: list[Part], store: Store, tools: Tools) -> Published:
+def publish_evaluation(evaluation: Evaluation, parts: list[Part], store: Store) -> Published:
     """Count the scores of all shards; raises OutageError where S3 does not answer, or no answer has a score."""
     settings = evaluation.settings
     with database.connect(store) as connection:
         open_evaluation(connection, evaluation, parts, store)
-        ledger = answers_ledger(store, settings, tools)
+        ledger = answers_ledger(store, evaluation.answers)
         database.view(connection, "answers", store, ledger.all_objects(), ANSWERS)
         solved = database.query(connection, "evaluate/solved", model=settings.model, evaluation=evaluation.name)
         rows = solved.to_pylist()
@@ -54,8 +54,11 @@ def publish_evaluation(evaluation: Evaluation, parts: list[Part], store: Store, 
     store.write_table(f"{evaluation.prefix}/solved.parquet", solved.cast(SOLVED))
     result = pa.Table.from_pylist([_result(evaluation, report)], LEADERBOARD)
     store.write_table(f"{evaluation.prefix}/result.parquet", result)
-    _rebuild(evaluation, store, "leaderboard", "results", "result.parquet", LEADERBOARD)
-    _rebuild(evaluation, store, "difficulty", "solved", "solved.parquet", DIFFICULTY)
+    snapshot = evaluation.snapshot
+    _rebuild(store, leaderboard_key(snapshot), "leaderboard", "results", "result.parquet", LEADERBOARD)
+    _rebuild(store, difficulty_key(snapshot), "difficulty", "solved", "solved.parquet", DIFFICULTY)
+    if snapshot != human_eval.version():  # which is no recipe's, and in no catalog
+        write_catalog(store, snapshot.partition("/")[0])
     log.info("pass@1 of %s is %.4f → %s", settings.model, report["pass"][0]["value"], store.uri(evaluation.prefix))
     return Published(evaluation.prefix, report)
 
@@ -71,7 +74,7 @@ def open_evaluation(
 def read_leaderboard(store: Store, snapshot: str) -> list[dict[str, Any]]:
     """Rows of LEADERBOARD of a snapshot, `recipe/version`, the best first; empty where nothing was evaluated."""
     try:
-        found: list[dict[str, Any]] = store.read_table(f"{folder_of(snapshot)}/leaderboard.parquet").to_pylist()
+        found: list[dict[str, Any]] = store.read_table(leaderboard_key(snapshot)).to_pylist()
     except KeyError:
         return []
     return found
@@ -123,6 +126,7 @@ def _result(evaluation: Evaluation, report: dict[str, Any]) -> dict[str, Any]:
         "model": settings.model,
         "evaluation": evaluation.name,
         "split": settings.split,
+        "view": settings.view,
         "names": settings.names,
         "tasks": report["tasks"],
         "answers": report["answers"],
@@ -137,15 +141,15 @@ def _result(evaluation: Evaluation, report: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _rebuild(evaluation: Evaluation, store: Store, table: str, view: str, part: str, schema: pa.Schema) -> None:
+def _rebuild(store: Store, key: str, table: str, view: str, part: str, schema: pa.Schema) -> None:
     """Compute a table of all the snapshot's evaluations again.
 
     Whoever else has changed it since it was read makes this one read again: the last to write has seen every part.
     """
-    key = f"{evaluation.folder}/{table}.parquet"
+    folder = key.rpartition("/")[0]
     for _ in range(_MAX_RACES):
         write = _writer(store, key)
-        keys = [found for found in store.keys(f"{evaluation.folder}/") if found.endswith(f"/{part}")]
+        keys = [found for found in store.keys(f"{folder}/") if found.endswith(f"/{part}")]
         with database.connect(store) as connection:
             database.view(connection, view, store, keys, SOLVED if view == "solved" else LEADERBOARD)
             content = to_parquet(database.query(connection, f"evaluate/{table}").cast(schema))

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +20,9 @@ from case2code.records import FUNCTIONS
 
 #: What a template of `prompts` may say.
 SAMPLE_PLACEHOLDERS: Final = {"function_name", "cases"}
+
+#: Keys of a recipe about what becomes of a snapshot once it is there.
+_AFTERWARDS: Final = ("alerts", "evaluate", "retention")
 
 _MAX_NAME_CHARS: Final = 40
 
@@ -51,6 +54,7 @@ def _benchmark(entry: Any) -> Any:
 
 
 PartEntry = Annotated[Part, BeforeValidator(_part)]
+_Settings = TypeVar("_Settings", bound=Section)
 
 
 class Scrape(Section):
@@ -184,6 +188,9 @@ class Recipe(Section):
     exports: tuple[str, ...] = Field((), description="forms in which each snapshot is published beside its Parquet")
     retention: Retention = Retention()
     alerts: Alerts = Alerts()
+    evaluate: tuple[PartEntry, ...] = Field(
+        (Part(name="baseline:search"),), description="models that are scored on each new snapshot; empty: none"
+    )
 
     @model_validator(mode="after")
     def _parts_exist(self) -> "Recipe":
@@ -212,6 +219,7 @@ class Recipe(Section):
             parts.prompt(name, SAMPLE_PLACEHOLDERS, parts.SAMPLE_PROMPTS)
         for export in self.exports:
             parts.require("export", export, Path(__file__).parent / "exports", ".py")
+        _check_models(self.evaluate)
         return self
 
     @property
@@ -238,12 +246,26 @@ class Recipe(Section):
 
 
 def _checked_settings(family: str, part: Part) -> Section:
-    model = parts.module(family, part.name).Settings
+    model: type[Section] = parts.module(family, part.name).Settings
+    return _validated(model, part.settings, f"{family}.{part.name}.")
+
+
+def _validated(model: type[_Settings], content: dict[str, Any], place: str) -> _Settings:
     try:
-        settings: Section = model.model_validate(part.settings)
+        return model.model_validate(content)
     except ValidationError as error:
-        raise ConfigurationError(_explain(error, model, f"{family}.{part.name}.")) from None
-    return settings
+        raise ConfigurationError(_explain(error, model, place)) from None
+
+
+def _check_models(models: tuple[Part, ...]) -> None:
+    # Evaluations know recipes, and not the other way round: imported when there is a recipe.
+    from case2code.evaluation import Asked, Evaluation, settings_of
+
+    for part in models:
+        _validated(Asked, part.settings, f"evaluate.{part.name}.")
+    evaluations = [Evaluation("", settings_of(part.settings | {"model": part.name}), "") for part in models]
+    if len({evaluation.name for evaluation in evaluations}) < len(evaluations):
+        raise ValueError("evaluate has a model twice, asked in the same way")
 
 
 def _try_rules(rules: tuple[Part, ...]) -> None:
@@ -262,8 +284,8 @@ def _try_rules(rules: tuple[Part, ...]) -> None:
 
 
 def recipe_fingerprint(content: dict[str, Any]) -> str:
-    """That of a recipe as a manifest has it: who is told of what, and what is kept how long, changes no result."""
-    return fingerprint({key: value for key, value in content.items() if key not in ("alerts", "retention")})
+    """That of a recipe as a manifest has it: who is told, what is kept and what is evaluated changes no data."""
+    return fingerprint({key: value for key, value in content.items() if key not in _AFTERWARDS})
 
 
 def fingerprint(value: object) -> str:

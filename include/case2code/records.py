@@ -319,7 +319,8 @@ SAMPLES: Final = pa.schema(
 )
 
 #: What an evaluation asks, one row per sample: under the names that the model sees, which `cases` use too.
-#: `positional_only` are parameters that the model sees without a name.
+#: `positional_only` are parameters that the model sees without a name. `before` stands before the answer's program, and
+#: where there are `tests` they judge it: they define `check(candidate)`, which raises where it is wrong.
 QUESTIONS: Final = pa.schema(
     [
         ("sample_id", pa.string()),
@@ -342,6 +343,8 @@ QUESTIONS: Final = pa.schema(
                 )
             ),
         ),
+        ("before", pa.string()),
+        ("tests", pa.string()),
         ("completion", pa.string()),
         ("loc", pa.int32()),
         ("cyclomatic_complexity", pa.int32()),
@@ -409,6 +412,7 @@ LEADERBOARD: Final = pa.schema(
         ("model", pa.string()),
         ("evaluation", pa.string()),
         ("split", pa.string()),
+        ("view", pa.string()),
         ("names", pa.string()),
         ("tasks", pa.int64()),
         ("answers", pa.int64()),
@@ -429,7 +433,19 @@ LEADERBOARD: Final = pa.schema(
 DIFFICULTY: Final = pa.schema(
     [
         ("sample_id", pa.string()),
-        ("models", _TEXTS),
+        (
+            "by_model",
+            pa.list_(
+                pa.struct(
+                    [
+                        ("model", pa.string()),
+                        ("answers", pa.int64()),
+                        ("solved", pa.int64()),
+                        ("solve_rate", pa.float64()),
+                    ]
+                )
+            ),
+        ),
         ("answers", pa.int64()),
         ("solved", pa.int64()),
         ("solve_rate", pa.float64()),

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from case2code import database, revocations
 from case2code.catalog import write_catalog
+from case2code.evaluation import folder_of
 from case2code.recipe import Recipe
 from case2code.snapshot import Snapshot, day_key, latest_key, removed_key, snapshots_prefix
 from case2code.store import Store
@@ -88,6 +89,9 @@ def _remove(store: Store, snapshot: Snapshot, reason: str, now: datetime) -> Non
     name, version = snapshot.recipe, snapshot.version
     record = {"version": version, "date": snapshot.manifest["date"], "reason": reason, "removed_at": now.isoformat()}
     store.write_json(removed_key(name, version), record)
+    # What models were asked and how they did holds code and cases of it; that goes, and the numbers stay.
+    evaluated = store.keys(f"{folder_of(snapshot.name)}/")
+    store.delete(key for key in evaluated if key.split("/")[-2] in ("questions", "scores"))
     store.delete([f"{snapshot.prefix}/manifest.json"])
     store.delete(store.keys(f"{snapshot.prefix}/"))
     # Without their records, those days publish it again when somebody builds them again.

@@ -14,7 +14,6 @@ from case2code import database, sandbox
 from case2code.ask_model import answers_ledger
 from case2code.comparators import agrees
 from case2code.evaluation import LIMITS, Evaluation, Part
-from case2code.models import Tools
 from case2code.programs import program_of
 from case2code.records import ANSWERS, QUESTIONS, SCORES
 from case2code.store import Store
@@ -48,6 +47,8 @@ class Submission:
     text: str
     refusal: str | None = None
     positional_only: tuple[str, ...] = ()
+    before: str = ""
+    tests: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,13 @@ class Score:
     code: str = ""
 
 
-def score_answers(evaluation: Evaluation, part: Part, store: Store, tools: Tools) -> dict[str, int]:
+def score_answers(evaluation: Evaluation, part: Part, store: Store) -> dict[str, int]:
     """Score the shard's answers; returns counts. An answer that the sandbox died with is left out, not wrong.
 
     Raises OutageError where S3 or the sandbox fails, ConfigurationError below the least isolation.
     """
     settings = evaluation.settings
-    ledger = answers_ledger(store, settings, tools)
+    ledger = answers_ledger(store, evaluation.answers)
     with database.connect(store) as connection:
         database.view(connection, "questions", store, [evaluation.key("questions", part.name)], QUESTIONS)
         database.view(connection, "answers", store, ledger.all_objects(), ANSWERS)
@@ -121,6 +122,10 @@ def score(submissions: Iterable[Submission], interpreters: sandbox.Sandbox) -> I
 def _program(program_id: str, code: str, submission: Submission) -> sandbox.Program:
     """What the sandbox runs. The model sees positional-only parameters without a name, so it may name them freely."""
     arguments = tuple(case.arguments for case in submission.cases)
+    code = f"{submission.before}{code}"
+    if submission.tests:
+        call = f"\n\n{submission.tests}\n\ndef {_CALL}():\n    check({submission.function_name})\n"
+        return sandbox.Program(program_id, f"{code}{call}", _CALL, arguments)
     if not submission.positional_only:
         return sandbox.Program(program_id, code, submission.function_name, arguments)
     call = "".join(
@@ -149,7 +154,7 @@ def _judged(submission: Submission, code: str, executions: list[sandbox.Executio
     return Score(
         sample_id=submission.task,
         number=submission.number,
-        reason=_reason(submission.function_name, *wrong) if wrong else "solved",
+        reason=_reason(submission, *wrong) if wrong else "solved",
         solved=wrong is None,
         solved_shown=solved_shown,
         solved_hidden=solved_hidden,
@@ -164,12 +169,14 @@ def _judged(submission: Submission, code: str, executions: list[sandbox.Executio
     )
 
 
-def _reason(function_name: str, case: Expected, execution: sandbox.Execution) -> str:
+def _reason(submission: Submission, case: Expected, execution: sandbox.Execution) -> str:
     """Why an answer is wrong, from the first case that went wrong."""
-    message = execution.message or ""
+    function_name, message = submission.function_name, execution.message or ""
     match execution.outcome:
         case "returned":
             return "wrong_value" if case.outcome == "returned" else "did_not_raise"
+        case "raised" if submission.tests and execution.value == "AssertionError":
+            return "wrong_value"
         case "raised" if execution.value == "NameError":
             return "wrong_name" if message == f"name '{function_name}' is not defined" else "undefined_name"
         case "raised":
@@ -211,6 +218,8 @@ def _submission(row: dict[str, Any]) -> Submission:
         row["text"],
         row["refusal"],
         tuple(row["positional_only"]),
+        row["before"] or "",
+        row["tests"] or "",
     )
 
 

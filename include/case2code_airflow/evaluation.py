@@ -3,92 +3,125 @@
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
 
 from case2code_airflow.connections import explained, open_store, openai_client, shards
-from case2code_airflow.defaults import SNAPSHOT
+from case2code_airflow.defaults import LLM, SANDBOX, SNAPSHOT
+from case2code_airflow.operators import run_of
 
 if TYPE_CHECKING:
-    from case2code.evaluation import Evaluation, Part
-    from case2code.llm.budget import Run
+    from case2code.evaluation import Evaluation, Part, Settings
     from case2code.models import Tools
     from case2code.store import Store
 
 Json = dict[str, Any]
 
 #: Params that say what is evaluated; the others hold for the run only.
-_SETTINGS = ("model", "connection", "mode", "split", "samples", "temperature", "names", "limit", "max_tokens")
+_SETTINGS = ("model", "connection", "mode", "split", "view", "samples", "temperature", "names", "limit", "max_tokens")
 
 
 @task
 def plan_evaluation() -> list[Json]:
-    """Freeze what this run evaluates, and split the questions into shards."""
+    """Freeze what this run evaluates, and split the questions into shards; all models share their number."""
     with explained():
-        from case2code.evaluation import settings_of
         from case2code.plan_evaluation import plan_evaluation
 
-        params: Any = get_current_context()["params"]
-        prices = {"tokens_in": params["usd_per_million_in"], "tokens_out": params["usd_per_million_out"]}
-        settings = settings_of({name: params[name] for name in _SETTINGS} | {"usd_per_million": prices})
-        planned = plan_evaluation(_snapshot(params["snapshot"]), settings, open_store(), shards())
-        return [part.to_dict() for part in planned]
+        store = open_store()
+        asked = [(snapshot, settings) for snapshot in _snapshots() for settings in _models(snapshot, store)]
+        if not asked:
+            raise AirflowSkipException("the recipe names no model under `evaluate`, and the form none either")
+        each = max(1, shards() // len(asked))
+        paid = [place for place, (_, settings) in enumerate(asked) if not settings.is_baseline]
+        planned = []
+        for place, (snapshot, settings) in enumerate(asked):
+            # What the run may spend is shared by those who spend something.
+            share = [paid.index(place), len(paid)] if place in paid else [0, 1]
+            parts = plan_evaluation(snapshot, settings, store, each, tools(settings.connection))
+            planned += [part.to_dict() | {"share": share} for part in parts]
+        return planned
 
 
-def _snapshot(given: str | None) -> str:
-    """What the form says, else the snapshot whose publication started the run, else the default recipe's latest."""
-    if given:
-        return given
-    events: Any = get_current_context().get("triggering_asset_events") or {}
-    published = [event.extra.get("snapshot") for event in events.get(SNAPSHOT, [])]
-    return next((name for name in reversed(published) if name), "default/latest")
+def _snapshots() -> list[str]:
+    """What the form says, else what was published since the last run, of each recipe the newest day; else the default
+    recipe's latest."""
+    context: Any = get_current_context()
+    if context["params"]["snapshot"]:
+        return [context["params"]["snapshot"]]
+    events = (context.get("triggering_asset_events") or {}).get(SNAPSHOT, [])
+    published = sorted(event.extra["snapshot"] for event in events if "snapshot" in event.extra)
+    newest = {name.partition("/")[0]: name for name in published}  # a version begins with its day
+    return list(newest.values()) or ["default/latest"]
 
 
-@task
+def _models(snapshot: str, store: "Store") -> "list[Settings]":
+    """The model of the form as the form says, else those of the snapshot's recipe."""
+    from case2code.evaluation import settings_of
+    from case2code.plan_evaluation import models_of
+
+    params: Any = get_current_context()["params"]
+    if not params["model"]:
+        return models_of(snapshot, store)
+    prices = {"tokens_in": params["usd_per_million_in"], "tokens_out": params["usd_per_million_out"]}
+    return [settings_of({name: params[name] for name in _SETTINGS} | {"usd_per_million": prices})]
+
+
+@task(**LLM)
 def ask_model(part: Json) -> Json:
     """Ask the model what the ledger of answers misses."""
     with explained():
         from case2code.ask_model import ask_model
 
-        store, evaluation, found, tools = _opened(part)
-        return part | {"counts": ask_model(evaluation, found, store, tools, _run())}
+        store, evaluation, found = opened(part)
+        using, run = tools(evaluation.settings.connection), run_of(get_current_context()).share(*part["share"])
+        return part | {"counts": ask_model(evaluation, found, store, using, run)}
 
 
-@task
+@task(**SANDBOX)
 def score_answers(part: Json) -> Json:
     """Run the answers' programs in the sandbox, and judge them."""
     with explained():
         from case2code.score_answers import score_answers
 
-        store, evaluation, found, tools = _opened(part)
-        return part | {"counts": score_answers(evaluation, found, store, tools)}
+        store, evaluation, found = opened(part)
+        return part | {"counts": score_answers(evaluation, found, store)}
 
 
 @task
 def publish_evaluation(scored: list[Json]) -> Json:
-    """Write the report, and rebuild the snapshot's leaderboard and difficulty."""
+    """Write the reports, and rebuild leaderboards, difficulty and catalogs."""
     with explained():
+        from case2code.errors import OutageError
         from case2code.evaluation import Part
         from case2code.publish_evaluation import publish_evaluation
 
-        store, evaluation, _, tools = _opened(scored[0])
-        published = publish_evaluation(evaluation, [Part.from_dict(part) for part in scored], store, tools)
-        first = published.report["pass"][0]
-        counts = {"tasks": published.report["tasks"], "answers": published.report["answers"]}
-        return {"prefix": published.prefix, "pass_at_1": first["value"], "counts": counts}
+        prefixes = list(dict.fromkeys(part["prefix"] for part in scored))
+        done: list[Json] = []
+        failed: list[OutageError] = []
+        for prefix in prefixes:
+            mine = [part for part in scored if part["prefix"] == prefix]
+            store, evaluation, _ = opened(mine[0])
+            try:
+                report = publish_evaluation(evaluation, [Part.from_dict(part) for part in mine], store).report
+            except OutageError as error:  # one model that nothing is known of keeps no other from the leaderboard
+                failed.append(error)
+                continue
+            counts = {"tasks": report["tasks"], "answers": report["answers"]}
+            done.append({"prefix": prefix, "pass_at_1": report["pass"][0]["value"], "counts": counts})
+        if failed:
+            raise failed[0]
+        return {"evaluations": done}
 
 
-def _opened(part: Json) -> "tuple[Store, Evaluation, Part, Tools]":
+def opened(part: Json) -> "tuple[Store, Evaluation, Part]":
+    """The store, and the shard and its evaluation as `plan_evaluation` froze it."""
     from case2code.evaluation import Evaluation, Part
-    from case2code.models import Tools
 
     store, found = open_store(), Part.from_dict(part)
-    evaluation = Evaluation.read(store, found.prefix)
-    return store, evaluation, found, Tools(lambda: openai_client(evaluation.settings.connection))
+    return store, Evaluation.read(store, found.prefix), found
 
 
-def _run() -> "Run":
-    """What the params say about this run; a run that is cleared stays the same one, a new one is another."""
-    from case2code.llm.budget import Run
+def tools(connection: str) -> "Tools":
+    """What a model needs: the endpoint of the connection, made when it is needed."""
+    from case2code.models import Tools
 
-    context: Any = get_current_context()
-    run, params = context["dag_run"], context["params"]
-    return Run(f"{run.run_id} {run.run_after.isoformat()}", params["max_cost_usd"], params["max_requests"])
+    return Tools(lambda: openai_client(connection))

@@ -7,12 +7,13 @@ _PRICE: Final[dict[str, Any]] = {"default": 0.0, "type": "number", "minimum": 0,
 #: Arguments of `Param` by name, in the order of the form.
 PARAMS: Final[dict[str, dict[str, Any]]] = {
     "model": {
-        "default": "baseline:search",
-        "type": "string",
+        "default": None,
+        "type": ["null", "string"],
         "minLength": 1,
         "maxLength": 200,
         "title": "Model",
-        "description": "Name at the endpoint, or baseline:search, which needs no endpoint.",
+        "description": "Name at the endpoint, or baseline:search, which needs none. Empty: the models that the "
+        "snapshot's recipe names, asked as it says and not as this form does.",
     },
     "connection": {
         "default": "openai_default",
@@ -33,7 +34,7 @@ PARAMS: Final[dict[str, dict[str, Any]]] = {
         "type": ["null", "string"],
         "maxLength": 100,
         "title": "Snapshot",
-        "description": "For example default/latest; empty: the one that was just published, else default/latest.",
+        "description": "For example default/latest, or human_eval; empty: the one just published, else default/latest.",
     },
     "split": {
         "default": "test",
@@ -41,6 +42,14 @@ PARAMS: Final[dict[str, dict[str, Any]]] = {
         "enum": ["test", "train"],
         "title": "Split",
         "description": "The held-out one, but for checks of what was learnt.",
+    },
+    "view": {
+        "default": "relaxed",
+        "type": "string",
+        "enum": ["relaxed", "strict", "easy", "medium", "hard"],
+        "title": "View",
+        "description": "Of the catalog: relaxed has all samples of the split, strict those without a doubt; easy, "
+        "medium and hard are bands of what was evaluated before.",
     },
     "samples": {
         "default": 1,

@@ -1,10 +1,11 @@
-"""The one stage that is no plain task: `write_inputs` may wait for hours, and holds no worker while it does."""
+"""The stages that are no plain tasks: they may wait for hours, and hold no worker while they do."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from case2code_airflow.connections import explained, openai_client, read_day
+from case2code_airflow.connections import explained, open_store, openai_client, read_day
 
 if TYPE_CHECKING:
     from case2code.llm.budget import Run
@@ -35,8 +36,9 @@ class WriteInputs(BaseOperator):
 
             store, found, day = read_day(self.shard)
             tools = Tools(openai_client, lambda: open_sandbox(day.recipe.execute))
+            run = run_of(context, is_dry=context["params"]["dry_run"])
             try:
-                return self.shard | {"counts": _sum(counts, write_inputs(day, found, store, tools, _run(context)))}
+                return self.shard | {"counts": _sum(counts, write_inputs(day, found, store, tools, run))}
             except BatchesPending as pending:
                 from case2code_airflow.triggers import BatchesEnded
 
@@ -45,13 +47,49 @@ class WriteInputs(BaseOperator):
                 self.defer(trigger=trigger, method_name="resume", kwargs={"counts": _sum(counts, pending.counts)})
 
 
-def _run(context: Any) -> "Run":
+class TuneModel(BaseOperator):
+    """Submit the fine-tuning job of a training, or find it; returns the training with the tuned model.
+
+    While the job is under way the task is deferred, as `WriteInputs` is.
+    """
+
+    template_fields: Sequence[str] = ("training",)
+
+    def __init__(self, *, training: Any, **options: Any) -> None:
+        super().__init__(**options)
+        self.training = training
+
+    def execute(self, context: Any) -> Json:
+        return self.resume(context)
+
+    def resume(self, context: Any, event: Any = None) -> Json:
+        """Go on with the job that is on record."""
+        with explained():
+            from case2code.models import Tools
+            from case2code.training import Training
+            from case2code.tune_model import JobPending, tune_model
+
+            store = open_store()
+            training = Training.read(store, self.training["training"])
+            connection = training.settings.connection
+            run = run_of(context)
+            try:
+                tuned = tune_model(training, store, Tools(lambda: openai_client(connection)), run)
+            except JobPending as pending:
+                from case2code_airflow.triggers import JobEnded
+
+                self.log.info("%s; waiting without a worker", pending)
+                self.defer(trigger=JobEnded(connection, pending.job_id), method_name="resume")
+            return self.training | {"model": tuned.model, "paid_usd": tuned.paid_usd(training, run)}
+
+
+def run_of(context: Any, is_dry: bool = False) -> "Run":
     """What the DAG's params say about this run; a run that is cleared stays the same one, a new one is another."""
     from case2code.llm.budget import Run
 
     run, params = context["dag_run"], context["params"]
     identity = f"{run.run_id} {run.run_after.isoformat()}"
-    return Run(identity, params["max_cost_usd"], params["max_requests"], params["dry_run"])
+    return Run(identity, params["max_cost_usd"], params["max_requests"], is_dry)
 
 
 def _sum(first: Json, second: Json) -> Json:

@@ -16,12 +16,19 @@ from case2code import database
 from case2code.errors import Case2CodeError, ConfigurationError, OutageError
 from case2code.store import Store
 from case2code_page import pictures
-from case2code_page.published import Night, Published, splits, stage_rows
+from case2code_page.published import Evaluated, Night, Published, splits, stage_rows
 
 #: Rows of a page of the sample browser.
 PAGE: Final = 25
 #: Nights of a recipe's table; the pictures show more.
 _NIGHTS: Final = 30
+#: Evaluations that have a row of their own in the pictures, and those that share out the colours; the table has all.
+_PICTURED: Final = 12
+_COMPARED: Final = 6
+#: Groups of a kind in a picture, those with most samples.
+_GROUPS: Final = 10
+#: Bands of difficulty, in the order of their columns.
+_BANDS: Final = ("easy", "medium", "hard")
 #: Own files only, no inline script or style, framed by the Airflow UI alone.
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
@@ -33,6 +40,8 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "private, no-cache",
 }
+#: What the groups of a report are called.
+_KINDS: Final = {"length": "Length", "complexity": "Complexity", "license": "Licence", "origin": "Origin of the inputs"}
 _ASSETS: Final = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 SampleId = Annotated[str, Path(pattern="^[0-9a-f]{1,64}$")]
@@ -155,6 +164,31 @@ def create_app(open_store: Callable[[], Store], user: Callable[..., Any]) -> Fas
         found = published.snapshot(recipe, version)
         return show(request, "content.html", sample=published.sample(found, sample_id))
 
+    @app.get("/{recipe}/{version}/leaderboard")
+    def leaderboard(request: Request, recipe: str, version: str) -> HTMLResponse:
+        found = published.snapshot(recipe, version)
+        evaluations = published.evaluations(found)
+        best = evaluations[:_COMPARED]
+        kinds = dict.fromkeys(group["group"] for one in best for group in one.report["groups"])
+        return show(
+            request,
+            "leaderboard.html",
+            snapshot=found,
+            evaluations=evaluations,
+            pictured=min(len(evaluations), _PICTURED),
+            compared=len(best),
+            pictures=[_pass_at_k(evaluations[:_PICTURED]), _shown_and_hidden(evaluations[:_PICTURED])],
+            groups=[_by_group(best, kind) for kind in kinds],
+        )
+
+    @app.get("/{recipe}/{version}/leaderboard/difficulty")
+    def difficulty(request: Request, recipe: str, version: str) -> HTMLResponse:
+        found = published.snapshot(recipe, version)
+        best = published.evaluations(found)[:_COMPARED]
+        rows = published.by_difficulty(found, best) if best else []
+        cells = {(row["evaluation"], row["band"]): row for row in rows}
+        return show(request, "difficulty.html", evaluations=best, bands=_BANDS, cells=cells)
+
     @app.exception_handler(404)
     def missing(request: Request, _error: HTTPException) -> Response:
         return JSONResponse({"detail": "Not Found"}, 404, headers=_HEADERS)
@@ -180,6 +214,7 @@ def _templates() -> Environment:
     filters: dict[str, Callable[..., Any]] = {
         "count": _count,
         "share": lambda value: "-" if value is None else f"{100 * value:.0f} %",
+        "percent": lambda value: f"{100 * value:.1f} %",
         "usd": lambda value: f"${value or 0:,.2f}",
         "segment": lambda text: quote(str(text), safe=""),
         "query": urlencode,
@@ -230,6 +265,46 @@ def _paid(nights: list[Night]) -> pictures.Chart:
     values = [(date, {str(row["origin"]): price(row) for row in cost}) for date, cost in costs]
     unit = "US dollars" if in_dollars else "tokens"
     return pictures.chart("Cost of the inputs in force, by origin", unit, values)
+
+
+def _called(one: Evaluated) -> str:
+    """The model, and what of an evaluation is not as usual."""
+    unusual = [one.row["split"]] if one.row["split"] != "test" else []
+    unusual += [one.row["view"]] if one.row["view"] != "relaxed" else []
+    unusual += ["names hidden"] if one.row["names"] == "hidden" else []
+    return f"{one.row['model']} ({', '.join(unusual)})" if unusual else str(one.row["model"])
+
+
+def _pass_at_k(evaluations: list[Evaluated]) -> pictures.Intervals:
+    rows = [(_called(one), [(f"pass@{e['k']}", e) for e in one.report["pass"]]) for one in evaluations]
+    return pictures.intervals("Solved: all cases right, shown and hidden", rows)
+
+
+def _shown_and_hidden(evaluations: list[Evaluated]) -> pictures.Intervals:
+    kinds = (("shown cases", "pass_shown"), ("hidden cases", "pass_hidden"))
+    rows = [(_called(one), [(name, one.report[column][0]) for name, column in kinds]) for one in evaluations]
+    return pictures.intervals("Right on shown cases, and on hidden ones (pass@1)", rows)
+
+
+def _by_group(evaluations: list[Evaluated], kind: str) -> pictures.Intervals:
+    """pass@1 of some evaluations on the groups of one kind that have most samples."""
+    names = _names(evaluations)
+    found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    tasks: dict[str, int] = {}
+    for name, one in zip(names, evaluations, strict=True):
+        for group in one.report["groups"]:
+            if group["group"] == kind:
+                found.setdefault(group["name"], []).append((name, group))
+                tasks[group["name"]] = max(group["tasks"], tasks.get(group["name"], 0))
+    most = sorted(sorted(found, key=lambda name: -tasks[name])[:_GROUPS])
+    rows = [(f"{name} · {tasks[name]:,}", found[name]) for name in most]
+    return pictures.intervals(_KINDS.get(kind, kind), rows)
+
+
+def _names(evaluations: list[Evaluated]) -> list[str]:
+    """What each is called, with its place where another is called the same."""
+    called = [_called(one) for one in evaluations]
+    return [f"{place}. {name}" if called.count(name) > 1 else name for place, name in enumerate(called, 1)]
 
 
 def _by_stage(drops: list[dict[str, Any]]) -> list[tuple[str, int, list[dict[str, Any]]]]:

@@ -120,3 +120,72 @@ def chart(title: str, unit: str, nights: list[tuple[str, dict[str, float]]]) -> 
                 pieces.append(Piece(name, values[name], colours[name], y, tall))
         bars.append(Bar(date, number * step, max(step * 0.8, 1.0), tuple(pieces)))
     return Chart(title, unit, width, height, highest, tuple(bars), tuple(colours.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A share and the interval that holds it: a dot on a line."""
+
+    name: str
+    colour: int
+    value: float
+    low: float
+    high: float
+    tasks: int
+    x: float
+    left: float
+    right: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The marks under one label; `y` is the middle of them."""
+
+    label: str
+    y: float
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Shares with their intervals on one scale, which begins at `left` and ends `scale` further on."""
+
+    title: str
+    width: float
+    height: float
+    left: float
+    scale: float
+    lanes: tuple[Lane, ...]
+    legend: tuple[tuple[str, int], ...]
+
+
+#: A label, and under it by their names estimates as `case2code.pass_at_k` makes them.
+Estimates = tuple[str, list[tuple[str, dict[str, Any]]]]
+
+
+def intervals(title: str, rows: list[Estimates]) -> Intervals:
+    """Dots with their intervals, from 0 to 100 %; equal names under all labels have one colour."""
+    width, left, scale, tall, gap = 560.0, 196.0, 306.0, 15.0, 9.0
+    names = list(dict.fromkeys(name for _, marks in rows for name, _ in marks))
+    colours = {name: number % _COLOURS for number, name in enumerate(names)}
+    lanes, y = [], gap / 2
+    for label, given in rows:
+        marks = tuple(
+            Mark(
+                name=name,
+                colour=colours[name],
+                value=one["value"],
+                low=one["low"],
+                high=one["high"],
+                tasks=one["tasks"],
+                x=left + scale * one["value"],
+                left=left + scale * one["low"],
+                right=left + scale * one["high"],
+                y=y + tall * (place + 0.5),
+            )
+            for place, (name, one) in enumerate(given)
+        )
+        lanes.append(Lane(label, y + tall * len(marks) / 2, marks))
+        y += tall * len(marks) + gap
+    return Intervals(title, width, y, left, scale, tuple(lanes), tuple(colours.items()))

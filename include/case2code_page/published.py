@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 import duckdb
+import pyarrow as pa
 
 from case2code import database
 from case2code.errors import ConfigurationError
+from case2code.evaluation import difficulty_key, folder_of, leaderboard_key
 from case2code.snapshot import Snapshot, latest_key, open_snapshot, snapshots_prefix
 from case2code.store import Store
 
@@ -71,6 +73,14 @@ class Nights:
     newest: list[Night]
 
 
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A row of a snapshot's leaderboard (records.LEADERBOARD), and the report of the evaluation."""
+
+    row: dict[str, Any]
+    report: dict[str, Any]
+
+
 def stage_rows(report: dict[str, Any]) -> dict[str, int]:
     """Rows that each stage left, by its name."""
     return {str(row["stage"]): int(row["rows"]) for row in report.get("funnel", [])}
@@ -98,6 +108,7 @@ class Published:
         self._records: dict[str, tuple[str, Any]] = {}
         self._snapshots = _Last[Snapshot](_KEPT)
         self._differences = _Last[list[dict[str, Any]]](_KEPT)
+        self._evaluations = _Last[list[Evaluated]](_KEPT)
 
     def _open(self) -> _Opened:
         with self._lock:
@@ -173,6 +184,40 @@ class Published:
             return self._query("page/differences", old_files=_uris(self.store, old), new_files=_uris(self.store, new))
 
         return self._differences.get(f"{old.name} {new.name}", compare)
+
+    def evaluations(self, snapshot: Snapshot) -> list[Evaluated]:
+        """The snapshot's leaderboard, the best first; empty where no model was evaluated on it."""
+        key = leaderboard_key(snapshot.name)
+        tag = self.store.tags(key).get(key)
+        return self._evaluations.get(f"{key} {tag}", lambda: self._read_evaluations(snapshot)) if tag else []
+
+    def _read_evaluations(self, snapshot: Snapshot) -> list[Evaluated]:
+        store, folder = self.store, folder_of(snapshot.name)
+        rows = store.read_table(leaderboard_key(snapshot.name)).to_pylist()
+
+        def report(row: dict[str, Any]) -> dict[str, Any] | None:
+            try:
+                found: dict[str, Any] = store.read_json(f"{folder}/{row['evaluation']}/report.json")
+            except KeyError:  # somebody has removed this evaluation
+                return None
+            return found
+
+        with ThreadPoolExecutor(_READERS) as pool:
+            reports = list(pool.map(report, rows))
+        return [Evaluated(row, found) for row, found in zip(rows, reports, strict=True) if found is not None]
+
+    def by_difficulty(self, snapshot: Snapshot, evaluations: list[Evaluated]) -> list[dict[str, Any]]:
+        """pass@1 of these evaluations by band of difficulty; they change, so nothing of them is kept."""
+        store, folder = self.store, folder_of(snapshot.name)
+        keys = [f"{folder}/{one.row['evaluation']}/solved.parquet" for one in evaluations]
+        columns = ["sample_id", "evaluation", "answers", "solved"]
+        with ThreadPoolExecutor(_READERS) as pool:
+            solved = pa.concat_tables(pool.map(lambda key: store.read_table(key, columns), keys))
+        with duckdb.connect() as connection:
+            database.table(connection, "solved", solved)
+            database.table(connection, "difficulty", store.read_table(difficulty_key(snapshot.name)))
+            found: list[dict[str, Any]] = database.query(connection, "evaluate/by_difficulty").to_pylist()
+        return found
 
     def _query(self, path: str, **values: Any) -> list[dict[str, Any]]:
         with self._open().connection.result().cursor() as cursor:

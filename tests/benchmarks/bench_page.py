@@ -1,9 +1,9 @@
 """How soon the Case2Code page shows something of a large snapshot: first byte and first paint in a real Chromium.
 
 The snapshot is made of real functions with ids, names and numbers of their own, 1,300,000 of them (`ROWS=` in the
-environment for another size), in files as `publish_snapshot` writes them, on the embedded S3; beside it are 365 nights.
-Each page is measured cold, on an app that has read nothing yet, and warm, three times each, in turn. `ready` is when
-the page is complete, with the part that it fetches later.
+environment for another size), in files as `publish_snapshot` writes them, on the embedded S3; beside it are 365 nights,
+and made-up results of 20 models on a tenth of the samples. Each page is measured cold, on an app that has read nothing
+yet, and warm, three times each, in turn. `ready` is when the page is complete, with the part that it fetches later.
 """
 
 import json
@@ -27,7 +27,8 @@ import requests
 import uvicorn
 from playwright.sync_api import Browser, sync_playwright
 
-from case2code.records import PUBLISHED_CASES, SAMPLES
+from case2code.evaluation import difficulty_key, folder_of, leaderboard_key
+from case2code.records import DIFFICULTY, LEADERBOARD, PUBLISHED_CASES, SAMPLES, SOLVED
 from case2code.sample_files import ROWS_PER_FILE
 from case2code.snapshot import day_key, latest_key
 from case2code.store import Access, Store
@@ -41,6 +42,7 @@ _ROWS: Final = int(os.environ.get("ROWS", "1300000"))
 _ROUNDS: Final = 3
 _CASES: Final = 12
 _NIGHTS: Final = 365
+_MODELS: Final = 20
 _VERSIONS: Final = ("2026-03-01-000000000000", "2026-03-02-000000000000")
 
 
@@ -119,7 +121,45 @@ def _publish(store: Store) -> int:
         record = report | {"date": day, "version": _VERSIONS[night == 0]}
         store.write_json(day_key("large", day), record)
     store.write_json(latest_key("large"), {"version": _VERSIONS[1], "date": "2026-03-02"})
+    _evaluate(store, f"large/{_VERSIONS[1]}", ids[::10])
     return size
+
+
+def _evaluate(store: Store, snapshot: str, ids: list[str]) -> None:
+    """What `publish_evaluation` writes, of models that solve more and more."""
+    rows = []
+    for number in range(_MODELS):
+        share = 1 - number / _MODELS
+        one = {"k": 1, "tasks": len(ids), "value": share, "low": share * 0.99, "high": share}
+        evaluation, model = f"model-{number:02d}", f"model {number}"
+        kinds = ("length", "complexity", "license", "origin")
+        report = {
+            **{name: [one, one | {"k": 10}] for name in ("pass", "pass_shown", "pass_hidden")},
+            "groups": [one | {"group": kind, "name": f"group {n}"} for kind in kinds for n in range(10)],
+            "reasons": [{"reason": "wrong_value", "answers": 9, "right_on_shown_only": 3}],
+            "settings": {"mode": "chat", "names": "shown", "temperature": 0.8},
+            "unanswered_tasks": 0,
+        }
+        store.write_json(f"{folder_of(snapshot)}/{evaluation}/report.json", report)
+        solved = [
+            {"sample_id": sample_id, "model": model, "evaluation": evaluation, "answers": 10, "solved": place % 11}
+            for place, sample_id in enumerate(ids)
+        ]
+        store.write_table(f"{folder_of(snapshot)}/{evaluation}/solved.parquet", pa.Table.from_pylist(solved, SOLVED))
+        shares = dict.fromkeys(("pass_at_1", "low", "high", "pass_at_k", "pass_shown_at_1", "pass_hidden_at_1"), share)
+        counts = {
+            "tasks": len(ids),
+            "answers": 10 * len(ids),
+            "k": 10,
+            "tokens_in": 1,
+            "tokens_out": 1,
+            "cost_usd": 1.0,
+        }
+        names = {"model": model, "evaluation": evaluation, "split": "test", "view": "relaxed", "names": "shown"}
+        rows.append(names | shares | counts)
+    store.write_table(leaderboard_key(snapshot), pa.Table.from_pylist(rows, LEADERBOARD))
+    bands = [{"sample_id": one, "band": ("easy", "medium", "hard")[place % 3]} for place, one in enumerate(ids)]
+    store.write_table(difficulty_key(snapshot), pa.Table.from_pylist(bands, DIFFICULTY))
 
 
 @contextmanager
@@ -167,6 +207,7 @@ def main() -> None:
             "samples from the middle": "/large/latest/samples?after=8",
             "one sample": f"/large/latest/samples/{sample}",
             "differences": "/large/differences",
+            "leaderboard of 20 models": "/large/latest/leaderboard",
             "search for a name": "/large/latest/samples?name=zigzag",
         }
         seen: dict[str, list[dict[str, float]]] = {}

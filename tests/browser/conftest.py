@@ -17,7 +17,13 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from builders.chromium import FLAGS, find_chromium
 from builders.day_run import day_of, run_day, tiny_recipe
 from builders.git_repository import LICENSED, GitRepository
-from case2code.records import SAMPLES
+from case2code.ask_model import ask_model
+from case2code.evaluation import Evaluation, difficulty_key, folder_of, leaderboard_key, settings_of
+from case2code.models import Tools
+from case2code.plan_evaluation import plan_evaluation
+from case2code.publish_evaluation import publish_evaluation, read_leaderboard
+from case2code.records import DIFFICULTY, LEADERBOARD, SAMPLES, SOLVED
+from case2code.score_answers import score_answers
 from case2code.snapshot import day_key, latest_key, open_snapshot
 from case2code.store import Access, Store
 from case2code_embedded.object_store import s3_client
@@ -28,6 +34,8 @@ from case2code_page.app import create_app
 HOSTILE = '</code></pre><script>window.pwned=1</script><img src=x onerror="window.pwned=1">\'"${7*7}{{7*7}}'
 #: Samples of the hostile snapshot: three pages of the browser.
 MANY = 60
+#: Its evaluations: more than the pictures show.
+EVALUATIONS = 14
 # A busy machine may be slow; no test is about time.
 expect.set_options(timeout=120_000)
 LOGIN = {"name": "login", "value": "yes"}
@@ -49,7 +57,7 @@ def _logged_in(request: Request) -> None:
 
 @pytest.fixture(scope="session")
 def served(s3: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The page over two real nights of `tiny`, and over `hostile`."""
+    """The page over two real nights of `tiny`, the last one evaluated, and over `hostile`."""
     client = s3_client(s3)
     access = Access(client.meta.endpoint_url, "us-east-1", s3.keys["s3_id"], s3.keys["s3_secret"])
     store = Store(client, BUCKET, f"tests/{uuid4().hex}", access)
@@ -61,7 +69,9 @@ def served(s3: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
     recipe = tiny_recipe([numbers.url])
     dates = ("2026-03-01", "2026-03-02")
     versions = {date: run_day(day_of(date, recipe), store).version for date in dates}
+    _evaluate(store)
     _publish_hostile(store)
+    _evaluate_hostile(store)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         app = create_app(lambda: store, _logged_in)
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
@@ -70,6 +80,44 @@ def served(s3: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
         yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", store, versions)
         server.should_exit = True
         thread.join(60)
+
+
+def _evaluate(store: Store) -> None:
+    """The baseline on what there is of `tiny`, with names and without, by the real stages."""
+    split = store.read_table(open_snapshot(store, "tiny/latest").data_keys()[0], ["split"])["split"][0].as_py()
+    tools = Tools(lambda: None)
+    for names in ("shown", "hidden"):
+        settings = settings_of({"model": "baseline:search", "split": split, "names": names})
+        (part,) = plan_evaluation("tiny/latest", settings, store, 1, tools)
+        evaluation = Evaluation.read(store, part.prefix)
+        ask_model(evaluation, part, store, tools)
+        score_answers(evaluation, part, store)
+        publish_evaluation(evaluation, [part], store)
+
+
+def _evaluate_hostile(store: Store) -> None:
+    """Evaluations made of a real one, with the worst text wherever text can be, and another rate for each."""
+    tiny, hostile = (open_snapshot(store, f"{name}/latest").name for name in ("tiny", "hostile"))
+    (row, *_) = read_leaderboard(store, tiny)
+    report = store.read_json(f"{folder_of(tiny)}/{row['evaluation']}/report.json")
+    rows = []
+    for number in range(EVALUATIONS):
+        rate = 1 - number / EVALUATIONS
+        one = {"k": 1, "tasks": 60, "value": rate, "low": max(rate - 0.1, 0.0), "high": min(rate + 0.1, 1.0)}
+        rates = {name: [one, one | {"k": 5}] for name in ("pass", "pass_shown", "pass_hidden")}
+        groups = [one | {"group": kind, "name": f"{HOSTILE}{n}"} for kind in ("license", HOSTILE) for n in range(12)]
+        reasons = [{"reason": HOSTILE, "answers": 3, "right_on_shown_only": 1}]
+        settings = report["settings"] | {"model": f"{number}{HOSTILE}", "mode": HOSTILE}
+        changed = {"settings": settings, "groups": groups, "reasons": reasons, "unanswered_tasks": number}
+        evaluation = f"worst-{number:012x}"
+        folder = f"{folder_of(hostile)}/{evaluation}"
+        store.write_json(f"{folder}/report.json", report | rates | changed)
+        solved = [{"sample_id": f"{n:032x}", "evaluation": evaluation, "answers": 2, "solved": n % 3} for n in range(3)]
+        store.write_table(f"{folder}/solved.parquet", pa.Table.from_pylist(solved, SOLVED))
+        rows.append(row | {"model": f"{number}{HOSTILE}", "evaluation": evaluation, "pass_at_1": rate, "k": 5})
+    store.write_table(leaderboard_key(hostile), pa.Table.from_pylist(rows, LEADERBOARD))
+    bands = [{"sample_id": f"{n:032x}", "band": band} for n, band in enumerate(("hard", "medium", "easy"))]
+    store.write_table(difficulty_key(hostile), pa.Table.from_pylist(bands, DIFFICULTY))
 
 
 def _publish_hostile(store: Store) -> None:

@@ -8,9 +8,11 @@ import requests
 from playwright.sync_api import Browser, Page, expect
 
 from case2code import database
+from case2code.evaluation import leaderboard_key
+from case2code.publish_evaluation import read_leaderboard
 from case2code.snapshot import open_snapshot
 from case2code_page.app import PAGE, create_app
-from tests.browser.conftest import HOSTILE, LOGIN, MANY, Served
+from tests.browser.conftest import EVALUATIONS, HOSTILE, LOGIN, MANY, Served
 
 COOKIE = {LOGIN["name"]: LOGIN["value"]}
 
@@ -32,6 +34,7 @@ def routes(served: Served) -> list[str]:
 
 def test_every_route_asks_for_the_login(served: Served):
     assert len(routes(served)) >= 8
+    assert "/tiny/latest/leaderboard" in routes(served)
     for path in [*routes(served), "/tiny/differences/samples?old=latest&new=latest"]:
         assert requests.get(served.url + path, timeout=120).status_code == 401, path
 
@@ -53,6 +56,8 @@ def test_nothing_can_be_changed(served: Served):
         ("/tiny/..%2f..%2fkeys", 404),
         ("/tiny/latest/samples/0123", 404),
         ("/tiny/latest/samples/0123/content", 404),
+        ("/tiny/2026-03-01-000000000000/leaderboard", 404),
+        ("/tiny/..%2f..%2fkeys/leaderboard/difficulty", 404),
         ("/tiny/latest/samples/' OR 1=1 --", 422),
         ("/tiny/latest/samples?after=' OR 1=1 --", 422),
         ("/tiny/differences?old=latest&new=<script>", 404),
@@ -183,6 +188,83 @@ def test_two_snapshots_are_compared(page: Page, served: Served):
     expect(page.get_by_text("1 removed: only in the old one")).to_be_visible()
 
 
+# The leaderboard
+
+
+def test_from_a_snapshot_to_its_leaderboard_with_what_is_stored(page: Page, served: Served):
+    page.goto("/tiny/latest")
+    page.get_by_role("link", name="Leaderboard").click()
+    board = read_leaderboard(served.store, open_snapshot(served.store, "tiny/latest").name)
+    assert sorted(row["names"] for row in board) == ["hidden", "shown"]
+    rows = page.get_by_role("group", name="Table of evaluations").locator("tbody tr")
+    expect(rows).to_have_count(len(board))
+    for number, stored_row in enumerate(board):
+        cells = [text.strip() for text in rows.nth(number).locator("th, td").all_inner_texts()]
+        assert cells[1] == stored_row["model"]
+        assert f"names {stored_row['names']}" in cells[2]
+        wanted = [f"{100 * stored_row[name]:.1f} %" for name in ("pass_at_1", "pass_shown_at_1", "pass_hidden_at_1")]
+        assert [cells[5], cells[8], cells[9]] == wanted
+        assert cells[6] == f"{100 * stored_row['low']:.1f} % to {100 * stored_row['high']:.1f} %"
+    expect(page.get_by_text("Baselines tell nothing of difficulty")).to_be_visible()
+    expect(page.get_by_text("solved").first).to_be_visible()
+
+
+def test_its_pictures_have_a_dot_within_each_interval(page: Page, served: Served):
+    page.goto("/tiny/latest/leaderboard")
+    names = (
+        "Solved: all cases right",
+        "Right on shown cases",
+        "Length",
+        "Complexity",
+        "Licence",
+        "Origin of the inputs",
+    )
+    for name in names:
+        picture = page.get_by_role("img", name=re.compile(f"^{name}"))
+        marks = picture.locator("g").all()
+        assert marks, name
+        for mark in marks:
+            line, dot = mark.locator("rect"), mark.locator("circle")
+            left, width = (float(line.get_attribute(key) or "nan") for key in ("x", "width"))
+            assert left <= float(dot.get_attribute("cx") or "nan") <= left + width + 0.01
+    solved = page.get_by_role("img", name=re.compile("^Solved"))
+    said = solved.locator("g title").first.text_content() or ""
+    assert re.fullmatch(r"baseline:search.*, pass@1: [\d.]+ % of \d+, [\d.]+ % to [\d.]+ % with 95 % confidence", said)
+
+
+def test_many_evaluations_are_all_in_the_table_and_the_best_in_the_pictures(page: Page):
+    page.goto("/hostile/latest/leaderboard")
+    expect(page.get_by_role("group", name="Table of evaluations").locator("tbody tr")).to_have_count(EVALUATIONS)
+    solved = page.get_by_role("img", name=re.compile("^Solved"))
+    expect(solved.locator("g")).to_have_count(2 * 12)  # pass@1 and pass@5 of the best twelve
+    expect(page.get_by_role("img", name=re.compile("^Licence")).locator("g")).to_have_count(6 * 10)
+    table = page.locator("table", has=page.locator("caption", has_text="pass@1 by difficulty"))
+    expect(table.locator("tbody tr")).to_have_count(6)
+    cells = table.locator("tbody tr").first.get_by_role("cell").all_inner_texts()
+    assert [cell.strip() for cell in cells] == ["100.0 % of 1", "50.0 % of 1", "0.0 % of 1"]
+
+
+def test_a_snapshot_without_an_evaluation_says_how_to_start_one(page: Page, served: Served):
+    page.goto(f"/tiny/{served.versions['2026-03-01']}/leaderboard")
+    said = f"Start the DAG case2code_evaluate with the snapshot tiny/{served.versions['2026-03-01']}"
+    expect(page.get_by_text(said)).to_be_visible()
+    expect(page.locator("svg")).to_have_count(0)
+
+
+def test_an_evaluation_that_is_published_later_is_there_at_the_next_look(page: Page, served: Served):
+    key = leaderboard_key(open_snapshot(served.store, "hostile/latest").name)
+    table = served.store.read_table(key)
+    page.goto("/hostile/latest/leaderboard")
+    rows = page.get_by_role("group", name="Table of evaluations").locator("tbody tr")
+    expect(rows).to_have_count(EVALUATIONS)
+    served.store.write_table(key, table.slice(1))
+    try:
+        page.reload()
+        expect(rows).to_have_count(EVALUATIONS - 1)
+    finally:
+        served.store.write_table(key, table)
+
+
 # Hostile text
 
 
@@ -195,6 +277,7 @@ def test_two_snapshots_are_compared(page: Page, served: Served):
         "/hostile/latest/samples",
         "/hostile/latest/samples/" + f"{0:032x}",
         "/hostile/differences",
+        "/hostile/latest/leaderboard",
         f"/hostile/latest/samples?name={HOSTILE.replace('#', '%23')}",
     ],
 )
@@ -256,7 +339,10 @@ def test_it_can_be_used_with_the_keyboard_alone(page: Page):
     expect(page.get_by_role("heading", name="Differences")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/", "/tiny", "/tiny/latest", "/hostile/latest/samples", "/tiny/differences"])
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/tiny", "/tiny/latest", "/hostile/latest/samples", "/tiny/differences", "/hostile/latest/leaderboard"],
+)
 def test_a_narrow_window_scrolls_down_only(page: Page, path: str):
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(path)

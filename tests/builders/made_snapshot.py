@@ -2,14 +2,15 @@
 
 import json
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from case2code.publish_snapshot import latest_key, snapshots_prefix
 from case2code.records import SAMPLES
-from case2code.store import Store
+from case2code.snapshot import latest_key, snapshots_prefix
+from case2code.store import Store, to_parquet
 
 VERSION = "2026-03-01-0123456789ab"
 NAME = f"made/{VERSION}"
@@ -61,13 +62,21 @@ HALVE = sample(
 )
 
 
-def publish(store: Store, samples: list[dict[str, Any]]) -> str:
-    """Make these the latest snapshot of the recipe `made`; returns its name."""
-    folder = f"{snapshots_prefix('made')}/{VERSION}"
-    store.write_table(f"{folder}/data/test-00000-of-00001.parquet", pa.Table.from_pylist(samples, SAMPLES))
-    store.write_json(f"{folder}/manifest.json", {"files": [{"path": "data/test-00000-of-00001.parquet"}]})
-    store.write_json(latest_key("made"), {"version": VERSION, "date": "2026-03-01"})
-    return NAME
+def publish(store: Store, samples: list[dict[str, Any]], version: str = VERSION, **recipe: Any) -> str:
+    """Make these the latest snapshot of the recipe `made`, which says `recipe` too; returns its name."""
+    folder, path = f"{snapshots_prefix('made')}/{version}", "data/test-00000-of-00001.parquet"
+    content = to_parquet(pa.Table.from_pylist(samples, SAMPLES))
+    store.write(f"{folder}/{path}", content)
+    manifest = {
+        "version": version,
+        "date": version[:10],
+        "recipe": {"name": "made"} | recipe,
+        "funnel": [{"stage": "samples", "rows": len(samples)}],
+        "files": [{"path": path, "bytes": len(content), "sha256": sha256(content).hexdigest()}],
+    }
+    store.write_json(f"{folder}/manifest.json", manifest)
+    store.write_json(latest_key("made"), {"version": version, "date": version[:10]})
+    return f"made/{version}"
 
 
 @cache

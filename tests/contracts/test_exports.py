@@ -190,44 +190,56 @@ def test_chat_lines_have_messages_and_nothing_else(snapshot: Snapshot, tmp_path:
             }
 
 
-def test_a_mix_has_the_share_that_was_asked_for(snapshot: Snapshot, tmp_path: Path):
+def other_text(n: int) -> dict[str, Any]:
+    return {"text": f"other {n}"}
+
+
+def other_chat(n: int) -> dict[str, Any]:
+    return {"messages": [{"role": "user", "content": f"other {n}"}, {"role": "assistant", "content": "so"}]}
+
+
+@pytest.mark.parametrize(("name", "other"), [("text", other_text), ("chat", other_chat)])
+def test_a_mix_has_the_share_that_was_asked_for(name: str, other: Any, snapshot: Snapshot, tmp_path: Path):
     corpus = tmp_path / "corpus.jsonl"
-    corpus.write_text("".join(json.dumps({"text": f"other {n}", "meta": n}) + "\n" for n in range(1_000)))
+    corpus.write_text("".join(json.dumps(other(n) | {"meta": n}) + "\n" for n in range(1_000)))
     own = len(samples(snapshot, "train"))
     for ratio, others in ((0.5, own), (0.25, 3 * own), (0.8, own // 4)):
         folder = tmp_path / f"mix{ratio}"
-        assert export(snapshot, "text", folder, Options(mix=corpus, ratio=ratio)) == own + others
+        assert export(snapshot, name, folder, Options(mix=corpus, ratio=ratio)) == own + others
         rows = lines(folder / "train.jsonl")
-        assert {tuple(row) for row in rows} == {("text",)}
-        mixed = [row["text"] for row in rows if row["text"].startswith("other")]
-        assert mixed == [f"other {n}" for n in range(others)]
+        assert {tuple(row) for row in rows} == {tuple(other(0))}
+        assert [row for row in rows if "other" in json.dumps(row)] == [other(n) for n in range(others)]
         assert not (folder / "test.jsonl").exists()
 
 
 @pytest.mark.parametrize(
-    ("content", "options", "message"),
+    ("name", "content", "options", "message"),
     [
-        ('{"text": "a"}\n', {"ratio": 0.1}, "too few"),
-        ("no json\n", {"ratio": 0.1}, "corpus.jsonl:1 is not a line like"),
-        ('{"text": 1}\n', {"ratio": 0.1}, "corpus.jsonl:1 is not a line like"),
-        ("", {"ratio": 1.5}, "between 0 and 1"),
-        ("", {}, "takes both"),
-        ("", {"ratio": 0.5, "split": "test"}, "held out"),
-        (None, {"ratio": 0.1}, "cannot read the corpus"),
+        ("text", '{"text": "a"}\n', {"ratio": 0.1}, "too few"),
+        ("text", "no json\n", {"ratio": 0.1}, "corpus.jsonl:1 is not a line like"),
+        ("text", '{"text": 1}\n', {"ratio": 0.1}, "corpus.jsonl:1 is not a line like"),
+        ("text", '{"text": "\\ud800"}\n', {"ratio": 0.1}, "corpus.jsonl:1 is not a line like"),
+        ("chat", '{"messages": [{"role": "user", "content": "a"}]}\n', {"ratio": 0.1}, "jsonl:1 is not a line like"),
+        ("chat", '{"messages": [{"role": "cat", "content": "a"}]}\n', {"ratio": 0.1}, "jsonl:1 is not a line like"),
+        ("chat", '{"messages": ["a"]}\n', {"ratio": 0.1}, "jsonl:1 is not a line like"),
+        ("text", "", {"ratio": 1.5}, "between 0 and 1"),
+        ("text", "", {}, "takes both"),
+        ("text", "", {"ratio": 0.5, "split": "test"}, "held out"),
+        ("text", None, {"ratio": 0.1}, "cannot read the corpus"),
     ],
 )
-def test_a_wrong_mix_says_what_to_change(content, options, message, snapshot: Snapshot, tmp_path: Path):
+def test_a_wrong_mix_says_what_to_change(name, content, options, message, snapshot: Snapshot, tmp_path: Path):
     corpus = tmp_path / "corpus.jsonl"
     if content is not None:
         corpus.write_text(content)
     with pytest.raises(ConfigurationError, match=message):
-        export(snapshot, "text", tmp_path / "out", Options(mix=corpus, **options))
+        export(snapshot, name, tmp_path / "out", Options(mix=corpus, **options))
     assert not (tmp_path / "out").exists()
 
 
 def test_an_option_of_another_export_is_refused(snapshot: Snapshot, tmp_path: Path):
-    with pytest.raises(ConfigurationError, match="'chat' does not take --ratio; it takes --split"):
-        export(snapshot, "chat", tmp_path / "out", Options(ratio=0.5))
+    with pytest.raises(ConfigurationError, match="'rl' does not take --ratio; it takes --split"):
+        export(snapshot, "rl", tmp_path / "out", Options(ratio=0.5))
 
 
 def test_rl_rows_have_the_hidden_cases_and_the_grader_runs_alone(snapshot: Snapshot, tmp_path: Path):

@@ -15,13 +15,14 @@ from case2code.parts import INCLUDE
 
 PROJECT = INCLUDE.parent
 DAG_FILES = sorted((PROJECT / "dags").glob("*.py"))
-TAGS = {"case2code", "refresh", "evaluate", "maintain"}
+TAGS = {"case2code", "refresh", "evaluate", "maintain", "train"}
 STAGES = [
     *("plan_day", "scrape_files", "extract_functions", "filter_functions"),
     *("write_inputs", "execute_inputs", "probe_behaviour", "run_mutants", "select_cases", "publish_snapshot"),
     "judge_night",
 ]
 EVALUATION = ["plan_evaluation", "ask_model", "score_answers", "publish_evaluation"]
+TRAINING = ["prepare_training", "tune_model", *EVALUATION, "report_training"]
 HEAVY = {"boto3", "botocore", "duckdb", "pyarrow", "openai", "case2code", "pandas", "numpy"}
 
 
@@ -62,7 +63,7 @@ def test_parsing_loads_neither_the_domain_nor_a_client(parsed: dict[str, Any]):
 def test_parsing_loads_few_modules_beyond_airflow_itself(parsed: dict[str, Any]):
     own = {module for module in parsed["loaded"] if module.startswith("case2code")}
     glue = (".alerts", ".connections", ".defaults", ".evaluation", ".evaluation_params", ".maintenance")
-    names = ("", *glue, ".operators", ".params", ".stages")
+    names = ("", *glue, ".operators", ".params", ".stages", ".training", ".training_params")
     assert own == {f"case2code_airflow{name}" for name in names}
 
 
@@ -170,6 +171,20 @@ def test_an_evaluation_is_its_stages_in_order_fanned_out_between_the_first_and_t
     assert [task["id"] for task in tasks if task["is_mapped"]] == EVALUATION[1:3]
 
 
+def test_a_training_is_its_stages_in_order_and_evaluates_in_shards(parsed: dict[str, Any]):
+    tasks = parsed["dags"]["case2code_train"]["tasks"]
+    assert [task["id"] for task in tasks] == TRAINING
+    assert [task["upstream"] for task in tasks] == [[], *([stage] for stage in TRAINING[:-1])]
+    assert [task["id"] for task in tasks if task["is_mapped"]] == ["ask_model", "score_answers"]
+
+
+@pytest.mark.parametrize("name", ["case2code_evaluate", "case2code_train"])
+def test_models_answers_run_where_mined_code_runs(parsed: dict[str, Any], name: str):
+    taken = {task["id"]: (task["pool"], task["queue"]) for task in parsed["dags"][name]["tasks"]}
+    assert taken["score_answers"] == ("case2code_sandbox", "sandbox")
+    assert taken["ask_model"] == ("case2code_llm", "default")
+
+
 def test_the_default_recipe_of_the_dag_exists(parsed: dict[str, Any]):
     name = parsed["dags"]["case2code_refresh"]["params"]["recipe"]["value"]
     assert (INCLUDE / "recipes" / f"{name}.yaml").exists()
@@ -190,7 +205,7 @@ def test_a_dag_file_is_a_table_of_contents(path: Path):
 
 
 def test_a_stage_has_one_name_for_module_function_and_task():
-    for stage in [*STAGES, *EVALUATION]:
+    for stage in {*STAGES, *TRAINING}:
         tree = ast.parse((INCLUDE / "case2code" / f"{stage}.py").read_text())
         assert stage in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 

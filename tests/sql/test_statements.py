@@ -63,7 +63,7 @@ SCHEMAS = {
         *("repositories", "files", "functions", "verdicts", "inputs", "executions", "cases", "samples"),
         *("findings", "benchmark_overlaps", "signatures", "clusters", "benchmarks", "probes"),
         *("mutants", "mutation_scores"),
-        *("questions", "answers", "scores", "solved"),
+        *("questions", "answers", "scores", "solved", "difficulty"),
     )
 }
 

@@ -1,6 +1,7 @@
 """A stand-in for an LLM endpoint: a local server that speaks OpenAI's protocol, and fails on demand.
 
-It has models, chat completions, files and batches. No model is behind it: `answer` decides by the text of the prompt.
+It has models, chat completions, files, batches and fine-tuning jobs. No model is behind it: `answer` decides by the
+text of the prompt, `answers` for models of another name; a job that "tunes" one gives it a name and nothing else.
 `python -m stand_ins.chat_endpoint '{"pause": 0.2}'` serves one in a process of its own and prints its address;
 `GET /counts` is the one thing that no real endpoint has.
 """
@@ -15,11 +16,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import uvloop
 from aiohttp import web
+
+from stand_ins import fine_tuning
+from stand_ins.fine_tuning import Tuning
 
 KEY = "the-right-key"
 MODEL = "made-model"
@@ -106,6 +110,8 @@ class ChatEndpoint:
 
     url: str = ""
     answer: Callable[[str], Answer] = lambda prompt: completion('{"inputs": [{"x": 1}]}')
+    answers: dict[str, Callable[[str], Answer]] = field(default_factory=dict)
+    tuning: Tuning = field(default_factory=Tuning)
     faults: Faults = field(default_factory=Faults)
     prompts: list[str] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -146,6 +152,7 @@ class _Server:
                 web.get("/v1/batches", self._list_batches),
                 web.get("/v1/batches/{id}", self._get_batch),
                 web.post("/v1/batches/{id}/cancel", self._cancel_batch),
+                *fine_tuning.routes(endpoint.tuning, endpoint.files, MODEL),
             ]
         )
 
@@ -162,7 +169,8 @@ class _Server:
         return web.json_response(self.endpoint.counts())
 
     async def _models(self, request: web.Request) -> web.Response:
-        return web.json_response({"object": "list", "data": [{"id": MODEL, "object": "model"}]})
+        names = [MODEL, *self.endpoint.tuning.models()]
+        return web.json_response({"object": "list", "data": [{"id": name, "object": "model"} for name in names]})
 
     def _note(self, body: dict[str, Any], request: web.Request) -> str:
         prompt: str = (body["prompt"] if "prompt" in body else body["messages"][0]["content"]) if body else ""
@@ -190,7 +198,7 @@ class _Server:
 
     def _decide(self, body: dict[str, Any], prompt: str, is_batch: bool = False) -> Answer:
         faults, text = self.endpoint.faults, json.dumps(body.get("response_format", ""))
-        if body["model"] != MODEL:
+        if body["model"] not in (MODEL, *self.endpoint.tuning.models()):
             return failure(404, "no such model")
         if not faults.has_schemas and text != '""':
             return failure(400, "this model does not support response_format", param="response_format")
@@ -201,7 +209,9 @@ class _Server:
             return failure(429, "slow down", {"Retry-After": faults.retry_after})
         if draw < faults.share_429 + faults.share_500:
             return failure(500, "made failure")
-        good = self.endpoint.answer(prompt)
+        good = self.endpoint.answers.get(body["model"], self.endpoint.answer)(prompt)
+        if isinstance(good.body, dict) and "choices" in good.body and body["model"] != MODEL:
+            good = replace(good, body=good.body | {"model": body["model"]})
         if draw < faults.share_429 + faults.share_500 + faults.share_cut:
             return Answer(good.status, good.body, good.pause, is_cut=True)
         return good
@@ -226,10 +236,21 @@ class _Server:
 
     async def _upload(self, request: web.Request) -> web.Response:
         form = await request.post()
-        assert form["purpose"] == "batch"
+        purpose = str(form["purpose"])
+        if purpose not in ("batch", "fine-tune"):
+            return web.json_response(failure(400, f"'{purpose}' is not one of ['batch', 'fine-tune']").body, status=400)
         upload: Any = form["file"]
         identity = self._store(upload.file.read())
-        return web.json_response({"id": identity, "object": "file", "purpose": "batch", "filename": "x.jsonl"})
+        file = {
+            "id": identity,
+            "object": "file",
+            "purpose": purpose,
+            "filename": upload.filename,
+            "bytes": len(self.endpoint.files[identity]),
+            "created_at": int(time.time()),
+            "status": "processed",
+        }
+        return web.json_response(file)
 
     def _store(self, content: bytes) -> str:
         identity = f"file-{len(self.endpoint.files) + 1}"

@@ -9,13 +9,17 @@ from typing import Any
 from uuid import uuid4
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from builders.day_run import day_of, run_day, tiny_recipe
+from builders.made_snapshot import ADD, HALVE, NAME, SHOUT, publish
 from case2code import catalog, database, parts
 from case2code.catalog import attachment, write_catalog
 from case2code.errors import ConfigurationError, OutageError
-from case2code.snapshot import latest_key
+from case2code.evaluation import difficulty_key
+from case2code.records import DIFFICULTY, SOLVED
+from case2code.snapshot import latest_key, open_snapshot
 from case2code.store import Access, Store
 from case2code_embedded.object_store import s3_client
 from case2code_embedded.stack import BUCKET, Stack
@@ -135,7 +139,7 @@ def test_the_plain_duckdb_program_reads_it_over_s3(three_days, tmp_path: Path):
     assert program
     setup = tmp_path / "setup.sql"
     setup.write_text(f".output /dev/null\n{database.setup(store)}{attachment(store, 'tiny')}\n.output\n")
-    query = "SELECT function_name FROM catalog.samples WHERE split IN ('train', 'test') ORDER BY ALL"
+    query = "SELECT function_name FROM catalog.samples ANTI JOIN catalog.easy USING (sample_id) ORDER BY ALL"
     done = subprocess.run(
         [program, "-init", str(setup), "-json", "-c", query], capture_output=True, text=True, timeout=120, check=True
     )
@@ -151,6 +155,63 @@ def test_a_day_whose_content_is_not_new_has_the_version_of_the_older_day(store: 
         assert [row["version"] for row in rows(connection, "FROM catalog.snapshots")] == [third.version]
         assert {row["date"] for row in rows(connection, "FROM catalog.funnel")} == {"2026-03-03", "2026-03-04"}
         assert len(rows(connection, "FROM catalog.samples_at('2026-03-04')")) == third.samples
+
+
+# Difficulty
+
+
+def evaluated(store: Store, name: str, rates: dict[str, tuple[int, int]], model: str = "m") -> None:
+    """Publish that `model` solved so many of so many answers to the functions of these names."""
+    snapshot = open_snapshot(store, name)
+    table = pa.concat_tables([store.read_table(key, ["sample_id", "function_name"]) for key in snapshot.data_keys()])
+    ids = {row["function_name"]: row["sample_id"] for row in table.to_pylist()}
+    solved = [
+        {"sample_id": ids[function], "model": model, "answers": answers, "solved": right}
+        for function, (right, answers) in rates.items()
+    ]
+    with database.connect(store) as connection:
+        database.table(connection, "solved", pa.Table.from_pylist(solved, SOLVED))
+        found = database.query(connection, "evaluate/difficulty").cast(DIFFICULTY)
+    store.write_table(difficulty_key(snapshot.name), found)
+
+
+def test_difficulty_is_empty_until_a_model_is_evaluated_on_the_newest_version(store: Store):
+    publish(store, [ADD, SHOUT, HALVE])
+    write_catalog(store, "made")
+    with attached(store, "made") as connection:
+        for name in ("difficulty", "easy", "medium", "hard"):
+            assert rows(connection, f"FROM catalog.{name}") == []
+    evaluated(store, NAME, {"add": (4, 4), "shout": (2, 4), "halve": (0, 4)})
+    write_catalog(store, "made")
+    with attached(store, "made") as connection:
+        found = rows(connection, "SELECT solve_rate, band FROM catalog.difficulty ORDER BY solve_rate DESC")
+        assert [tuple(row.values()) for row in found] == [(1.0, "easy"), (0.5, "medium"), (0.0, "hard")]
+        for band, sample in (("easy", ADD), ("medium", SHOUT), ("hard", HALVE)):
+            (row,) = rows(connection, f"FROM catalog.{band}")
+            assert (row["function_name"], row["code"]) == (sample["function_name"], sample["code"])
+            assert [one["model"] for one in row["by_model"]] == ["m"]
+    publish(store, [ADD, SHOUT, HALVE], version="2026-03-02-0123456789ab")  # nobody was evaluated on it
+    write_catalog(store, "made")
+    with attached(store, "made") as connection:
+        assert len(rows(connection, "FROM catalog.snapshots")) == 2
+        assert rows(connection, "FROM catalog.difficulty") == []
+
+
+def test_an_evaluation_while_it_is_built_is_in_it(store: Store, monkeypatch):
+    publish(store, [ADD])
+    evaluated(store, NAME, {"add": (0, 4)})
+    build, others = catalog._built, iter([(4, 4)])
+
+    def built_slowly(*given: Any) -> bytes:
+        content = build(*given)
+        for rate in others:
+            evaluated(store, NAME, {"add": rate})
+        return content
+
+    monkeypatch.setattr(catalog, "_built", built_slowly)
+    write_catalog(store, "made")
+    with attached(store, "made") as connection:
+        assert [row["function_name"] for row in rows(connection, "FROM catalog.easy")] == ["add"]
 
 
 def test_without_a_snapshot_there_is_no_catalog(store: Store):

@@ -11,9 +11,11 @@ import openai
 import pytest
 
 from builders.made_snapshot import ADD, HALVE, NAME, SHOUT, publish
-from case2code.ask_model import answers_ledger, ask_model
+from case2code import database
+from case2code.ask_model import ask_model
+from case2code.catalog import attachment
 from case2code.errors import ConfigurationError, OutageError
-from case2code.evaluation import Evaluation, Part, settings_of
+from case2code.evaluation import Evaluation, Part, answers_prefix, settings_of
 from case2code.llm import endpoint as endpoints
 from case2code.llm import online
 from case2code.llm.budget import UNLIMITED, Run
@@ -61,13 +63,13 @@ def no_client() -> Any:
 
 def evaluate(store: Store, using: Tools, run: Run = UNLIMITED, shards: int = 2, **settings: Any) -> dict[str, Any]:
     """All stages, as the tasks of the DAG run them; the report."""
-    planned = plan_evaluation(NAME, settings_of({"model": MODEL} | settings), store, shards)
+    planned = plan_evaluation(NAME, settings_of({"model": MODEL} | settings), store, shards, using)
     evaluation = Evaluation.read(store, planned[0].prefix)
     for part in planned:
         ask_model(evaluation, part, store, using, run)
     for part in planned:
-        score_answers(evaluation, part, store, using)
-    return publish_evaluation(evaluation, [Part.from_dict(p.to_dict()) for p in planned], store, using).report
+        score_answers(evaluation, part, store)
+    return publish_evaluation(evaluation, [Part.from_dict(p.to_dict()) for p in planned], store).report
 
 
 def test_references_solve_everything_and_the_result_is_on_the_leaderboard(store: Store, endpoint: ChatEndpoint):
@@ -86,6 +88,10 @@ def test_references_solve_everything_and_the_result_is_on_the_leaderboard(store:
         ("s-halve", 1.0, "easy"),
         ("s-shout", 1.0, "easy"),
     ]
+    with database.connect(store) as connection:
+        connection.execute(attachment(store, "made"))
+        easy = connection.execute("SELECT function_name FROM catalog.easy ORDER BY ALL").fetchall()
+    assert easy == [("add",), ("halve",), ("shout",)]
 
 
 def test_nothing_is_asked_twice_and_more_samples_ask_only_the_rest(store: Store, endpoint: ChatEndpoint):
@@ -218,12 +224,33 @@ def test_a_limit_chooses_the_same_samples_for_every_model(store: Store, endpoint
     assert evaluate(store, Tools(no_client), model="baseline:search", limit=2)["tasks"] == 2
     assert evaluate(store, tools(endpoint), limit=2)["tasks"] == 2
     found = store.read_table(f"evaluations/{NAME}/difficulty.parquet").to_pylist()
-    assert [sorted(row["models"]) for row in found] == [["baseline:search", MODEL]] * 2
+    assert [[one["model"] for one in row["by_model"]] for row in found] == [["baseline:search", MODEL]] * 2
+
+
+def test_a_view_of_the_catalog_chooses_the_samples_that_it_has_there(store: Store, endpoint: ChatEndpoint):
+    proved = {"line_coverage": 1.0, "mutants_killed_shown": 2, "mutants_killed": 2}
+    publish(store, [ADD | proved, SHOUT | proved | {"mutants_killed": 3}, HALVE])
+    with pytest.raises(ConfigurationError, match="the view 'easy'"):  # of which nothing is known
+        evaluate(store, tools(endpoint), view="easy")
+    endpoint.answer = lambda prompt: completion("no" if asked_name(prompt) == "halve" else references()["add"])
+    evaluate(store, tools(endpoint))
+    for view, ids in (("strict", ["s-add"]), ("easy", ["s-add"]), ("hard", ["s-halve", "s-shout"])):
+        (part,) = plan_evaluation(NAME, settings_of({"model": MODEL, "view": view}), store, 1, tools(endpoint))
+        asked = store.read_table(f"{part.prefix}/questions/{part.name}.parquet")["sample_id"].to_pylist()
+        with database.connect(store) as connection:
+            connection.execute(attachment(store, "made"))
+            there = connection.execute(f"SELECT sample_id FROM catalog.{view} ORDER BY ALL").fetchall()
+        assert sorted(asked) == [sample_id for (sample_id,) in there] == ids
+    evaluate(store, tools(endpoint), view="strict")
+    assert sorted((row["view"], row["tasks"]) for row in read_leaderboard(store, NAME)) == [
+        ("relaxed", 3),
+        ("strict", 1),
+    ]
 
 
 def test_settings_that_change_answers_have_a_ledger_of_their_own(store: Store, endpoint: ChatEndpoint):
     def prefix(**settings: Any) -> str:
-        return answers_ledger(store, settings_of({"model": MODEL} | settings), tools(endpoint)).prefix
+        return answers_prefix(settings_of({"model": MODEL} | settings), tools(endpoint))
 
     assert prefix(samples=7, limit=3, concurrency=2, names="hidden") == prefix()
     assert (
@@ -235,8 +262,8 @@ def test_what_cannot_be_evaluated_is_said(store: Store):
     publish(store, SAMPLES)
     with pytest.raises(ConfigurationError, match="samples: Input should be greater"):
         settings_of({"model": "m", "samples": 0})
-    with pytest.raises(ConfigurationError, match="no samples in the split 'train'"):
-        plan_evaluation(NAME, settings_of({"model": "m", "split": "train"}), store, 2)
+    with pytest.raises(ConfigurationError, match="no samples in the split 'train' and the view 'relaxed'"):
+        plan_evaluation(NAME, settings_of({"model": "baseline:search", "split": "train"}), store, 2, Tools(no_client))
 
 
 # The baseline

@@ -179,9 +179,13 @@ def test_snapshots_go_by_age_and_by_revocation(
     assert listed(store, tmp_path) == set(versions)
     assert apply_retention(recipe, store, NOW, GRACE) == {}, "the default keeps all"
 
+    evaluated = f"evaluations/tiny/{versions[0]}"
+    for name in ("leaderboard.parquet", "m-0/report.json", "m-0/questions/0000.parquet", "m-0/scores/0000.parquet"):
+        store.write(f"{evaluated}/{name}", b"")
     keep = recipe.model_copy(update={"retention": recipe.retention.model_copy(update={"keep_days": 6})})
     with caplog.at_level(logging.INFO):
         removed = apply_retention(keep, store, NOW, GRACE)
+    assert store.keys(f"{evaluated}/") == [f"{evaluated}/leaderboard.parquet", f"{evaluated}/m-0/report.json"]
     assert removed == {versions[0]: "it is of no day since 2026-03-06 (retention.keep_days is 6)"}
     assert f"Removed the snapshot tiny/{versions[0]}: it is of no day" in caplog.text
     assert not store.keys(f"snapshots/tiny/{versions[0]}/")

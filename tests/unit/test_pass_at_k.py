@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from case2code.pass_at_k import estimate, pass_at_k
+from case2code.pass_at_k import difference, estimate, pass_at_k
 
 
 @pytest.mark.parametrize(("answers", "right", "k"), [(5, 2, 1), (5, 2, 3), (6, 1, 2), (6, 6, 6), (6, 0, 4), (7, 3, 5)])
@@ -50,3 +50,22 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says():
         assert found is not None
         covered += found.low <= 0.4 <= found.high
     assert covered >= 87
+
+
+def test_a_difference_is_taken_task_by_task():
+    pairs = [((1, n % 2), (1, n % 2)) for n in range(100)]
+    same = difference(pairs, 1)
+    assert same is not None
+    # Half of the tasks are hard for both models: what they share is no doubt about their difference.
+    assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
+    better = difference([*pairs, *[((1, 0), (1, 1))] * 20], 1)
+    assert better is not None
+    assert better.value == pytest.approx(20 / 120)
+    assert 0 < better.low < better.value < better.high
+
+
+def test_a_difference_is_of_tasks_that_both_have_answers_to():
+    found = difference([((2, 0), (2, 2)), ((1, 0), (2, 2))], 2)
+    assert found is not None
+    assert (found.tasks, found.value) == (1, 1.0)
+    assert difference([((0, 0), (1, 1))], 1) is None

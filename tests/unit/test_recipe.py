@@ -8,7 +8,7 @@ import yaml
 
 from case2code import parts
 from case2code.errors import ConfigurationError
-from case2code.recipe import Recipe, load_recipe
+from case2code.recipe import Recipe, load_recipe, recipe_fingerprint
 
 GOOD: dict[str, Any] = {
     "name": "tiny",
@@ -118,6 +118,15 @@ FTP = "ftp://example.org/x"
         ({"select": {"min_cases": "many"}}, "select.min_cases", "not 'many'"),
         ({"select": {"min_cases": 9, "max_cases": 4}}, "select: max_cases is 4", "min_cases, which is 9"),
         ({"split": {"test_share": 2}}, "split.test_share: Input should be less than 1", "not 2"),
+        (
+            {"evaluate": [{"m": {"sample": 2}}]},
+            "unknown key 'evaluate.m.sample'",
+            "known here: connection, mode, split",
+        ),
+        ({"evaluate": [{"m": {"model": "n"}}]}, "unknown key 'evaluate.m.model'", ""),
+        ({"evaluate": [{"m": {"samples": 0}}]}, "evaluate.m.samples: Input should be greater", "not 0"),
+        ({"evaluate": [{"m": {"prompt": "x"}}]}, "no prompt 'x'", "include/prompts/ has: evaluate"),
+        ({"evaluate": ["m", {"m": {"concurrency": 2}}]}, "evaluate has a model twice, asked in the same way", ""),
         ({"name": "No Good"}, "name: String should match pattern", "not 'No Good'"),
         ({"writers": None}, "writers", "not None"),
     ],
@@ -223,9 +232,25 @@ def test_the_recipe_of_a_hundred_projects_has_a_hundred_and_no_llm():
     assert recipe.rules == load_recipe("default").rules
 
 
-def test_who_is_told_of_a_night_changes_nothing_that_is_built():
-    told = Recipe.model_validate(GOOD | {"alerts": {"max_factor": 5}})
-    assert told.fingerprint == Recipe.model_validate(GOOD).fingerprint
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"alerts": {"max_factor": 5}},
+        {"retention": {"keep_days": 9}},
+        {"evaluate": []},
+        {"evaluate": ["baseline:search", {"gpt-5-mini": {"samples": 5, "temperature": 0.8}}]},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_becomes_of_a_snapshot_changes_nothing_that_is_built(change: dict[str, Any]):
+    assert Recipe.model_validate(GOOD | change).fingerprint == Recipe.model_validate(GOOD).fingerprint
+
+
+def test_a_day_that_was_frozen_before_recipes_named_models_is_the_same_day():
+    recipe = Recipe.model_validate(GOOD)
+    frozen = {key: value for key, value in recipe.model_dump(mode="json").items() if key != "evaluate"}
+    assert Recipe.model_validate(frozen) == recipe
+    assert recipe_fingerprint(frozen) == recipe.fingerprint
 
 
 def test_a_part_of_the_sources_is_a_data_set_of_its_own():

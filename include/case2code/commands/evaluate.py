@@ -20,7 +20,7 @@ from rich.table import Table
 from case2code import released_tasks, sandbox
 from case2code.ask_model import answers_ledger, ask_model, ask_questions, read_answers
 from case2code.errors import ConfigurationError
-from case2code.evaluation import Evaluation, Settings, settings_of
+from case2code.evaluation import Evaluation, Settings, answers_prefix, settings_of
 from case2code.llm.budget import Budget, Run
 from case2code.models import Tools
 from case2code.pass_at_k import estimate
@@ -31,13 +31,14 @@ from case2code.snapshot import open_store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("snapshot", nargs="?", help="for example default/latest")
+    parser.add_argument("snapshot", nargs="?", help="for example default/latest; or human_eval")
     parser.add_argument("--model", help="name at the endpoint, or baseline:search")
     parser.add_argument("--samples", type=int, help="answers to each question; default 1")
     parser.add_argument("--temperature", type=float, help="default 0; say 0.8 for several samples")
     parser.add_argument("--mode", choices=["chat", "completion"], help="completion: for base models")
     parser.add_argument("--names", choices=["shown", "hidden"], help="hidden: the model sees no names of the function")
     parser.add_argument("--split", choices=["test", "train"], help="default test")
+    parser.add_argument("--view", choices=["relaxed", "strict", "easy", "medium", "hard"], help="of the catalog")
     parser.add_argument("--limit", type=int, help="so many samples, chosen by a hash")
     parser.add_argument("--max-tokens", type=int, help="of an answer; default 1024")
     parser.add_argument("--concurrency", type=int, help="requests in flight; default 8")
@@ -45,10 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--usd-out", type=float, default=0.0, metavar="USD", help="price of a million tokens out")
     parser.add_argument("--max-cost-usd", type=float, metavar="USD", help="end the asking before it")
     parser.add_argument("--max-requests", type=int, metavar="N", help="end the asking after so many")
-    parser.add_argument("--base-url", help="of the endpoint; default: OPENAI_BASE_URL")
     parser.add_argument("--tasks", type=Path, help="a JSON Lines file of released tasks, instead of a snapshot")
     parser.add_argument("--answers", type=Path, help="with --tasks: gen_answer_id and completions, a line for each")
     parser.add_argument("--output", type=Path, help="with --tasks: write a score for each answer to this file")
+    add_endpoint(parser)
+
+
+def add_endpoint(parser: argparse.ArgumentParser) -> None:
+    """Where the model is; `tools_of` reads it."""
+    parser.add_argument("--base-url", help="of the endpoint; default: OPENAI_BASE_URL")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -62,12 +68,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    names = ("model", "samples", "temperature", "mode", "names", "split", "limit", "max_tokens", "concurrency")
+    names = ("model", "samples", "temperature", "mode", "names", "split", "view", "limit", "max_tokens", "concurrency")
     given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
     return settings_of(given | {"usd_per_million": {"tokens_in": arguments.usd_in, "tokens_out": arguments.usd_out}})
 
 
-def _tools(arguments: argparse.Namespace) -> Tools:
+def tools_of(arguments: argparse.Namespace) -> Tools:
+    """The endpoint that was said, with the key in OPENAI_API_KEY."""
+
     def client() -> Any:
         import openai
 
@@ -84,12 +92,12 @@ def _run_of(arguments: argparse.Namespace) -> Run:
 
 
 def _evaluate_snapshot(arguments: argparse.Namespace, console: Console) -> int:
-    settings, tools, store = _settings(arguments), _tools(arguments), open_store(arguments.store)
-    (part,) = plan_evaluation(arguments.snapshot, settings, store, shards=1)
+    settings, tools, store = _settings(arguments), tools_of(arguments), open_store(arguments.store)
+    (part,) = plan_evaluation(arguments.snapshot, settings, store, 1, tools)
     evaluation = Evaluation.read(store, part.prefix)
     counts = ask_model(evaluation, part, store, tools, _run_of(arguments))
-    score_answers(evaluation, part, store, tools)
-    report = publish_evaluation(evaluation, [part], store, tools).report
+    score_answers(evaluation, part, store)
+    report = publish_evaluation(evaluation, [part], store).report
     _show(report, counts, console)
     board = Table("model", "names", "tasks", "pass@1", "95 %", "shown", "hidden", "cost", title=evaluation.snapshot)
     for row in read_leaderboard(store, evaluation.snapshot):
@@ -154,11 +162,11 @@ def _evaluate_tasks(arguments: argparse.Namespace, console: Console) -> int:
 def _answers(arguments: argparse.Namespace, tasks: list[released_tasks.ReleasedTask]) -> dict[str, list[str]]:
     if arguments.answers is not None:
         return released_tasks.read_answers(arguments.answers, tasks)
-    settings, tools, store = _settings(arguments), _tools(arguments), open_store(arguments.store)
+    settings, tools, store = _settings(arguments), tools_of(arguments), open_store(arguments.store)
     if settings.family != "openai":
         raise ConfigurationError(f"{settings.model} cannot read released prompts; say a model of an endpoint")
     questions = released_tasks.questions(tasks, settings.samples)
-    ledger = answers_ledger(store, settings, tools)
+    ledger = answers_ledger(store, answers_prefix(settings, tools))
     found = read_answers(ledger)
     missing = [question for question in questions if (question.prompt_hash, question.number) not in found]
     for answer in ask_questions(missing, settings, ledger, tools, Budget(_run_of(arguments))):

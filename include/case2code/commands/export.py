@@ -11,6 +11,7 @@ from typing import Final
 from rich.console import Console
 
 from case2code import parts
+from case2code.errors import ConfigurationError
 from case2code.exports import SPLITS, Options, export, names
 from case2code.exports._check import check
 from case2code.snapshot import open_snapshot, open_store
@@ -25,8 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=names(), metavar="NAME", help=" ".join(said).replace("%", "%%"))
     parser.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="a new folder")
     parser.add_argument("--split", choices=SPLITS, default=None, help="this split alone; default: a file for each")
-    parser.add_argument("--mix", type=Path, default=None, metavar="CORPUS.jsonl", help="text: a corpus to mix in")
-    parser.add_argument("--ratio", type=float, default=None, metavar="SHARE", help="text: share of samples in the mix")
+    parser.add_argument("--mix", type=Path, default=None, metavar="CORPUS.jsonl", help="chat, text: a corpus to mix in")
+    parser.add_argument(
+        "--ratio", type=float, default=None, metavar="SHARE", help="chat, text: share of samples in the mix"
+    )
     parser.add_argument(
         "--check",
         type=int,
@@ -40,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Export, and check if wanted; 1 where an answer gets a wrong score."""
+    if arguments.check and arguments.mix is not None:
+        raise ConfigurationError("--check grades samples, and a mix has other rows too: check it without --mix")
     snapshot = open_snapshot(open_store(arguments.store), arguments.snapshot)
     options = Options(arguments.split, arguments.mix, arguments.ratio)
     with console.status(f"Exporting {snapshot.name} as {arguments.name} …"):

@@ -4,6 +4,8 @@ SELECT
     questions.function_name,
     questions.positional_only,
     questions.cases,
+    questions.before,
+    questions.tests,
     answers.number,
     answers.text,
     answers.refusal

@@ -1,11 +1,11 @@
--- How hard each sample is for the models evaluated: the mean of their solve rates, in three bands.
-WITH by_model AS (
+-- How hard each sample is for the models evaluated: what each solved, and the mean of their rates in three bands.
+WITH models AS (
     SELECT
         sample_id,
         model,
         model LIKE 'baseline:%' AS is_baseline,
-        sum(answers) AS answers,
-        sum(solved) AS solved,
+        sum(answers)::BIGINT AS answers,
+        sum(solved)::BIGINT AS solved,
         sum(solved) / sum(answers) AS rate
     FROM solved
     GROUP BY sample_id, model
@@ -13,7 +13,7 @@ WITH by_model AS (
 
 SELECT
     sample_id,
-    list(model ORDER BY model) AS models,
+    list({'model': model, 'answers': answers, 'solved': solved, 'solve_rate': rate} ORDER BY model) AS by_model,
     sum(answers)::BIGINT AS answers,
     sum(solved)::BIGINT AS solved,
     avg(rate) FILTER (NOT is_baseline) AS solve_rate,
@@ -24,6 +24,6 @@ SELECT
         WHEN solve_rate > 1 / 3 THEN 'medium'
         ELSE 'hard'
     END AS band
-FROM by_model
+FROM models
 GROUP BY sample_id
 ORDER BY sample_id
