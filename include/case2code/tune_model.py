@@ -93,15 +93,9 @@ def tune_model(training: Training, store: Store, tools: Tools, run: Run = UNLIMI
             f"{client.base_url}: start a new run"
         )
     with explained(client, training.settings.model):
-        job = _state(client, record)
-        if record is None or _is_void(record, job, run):
-            training.require_affordable(run)
-            record, tag = _announce(client, training, store, run, tag)
-            job = None
-        if job is None:
-            job = _submit(client, training, record)
-            record, tag = _own(client, training, store, replace(record, run=run.identity, job_id=job.id), tag)
-            _require_epochs(client, training, job)
+        job = _state(client, record, run)
+        if record is None or job is None or (job.status in _USELESS and record.run != run.identity):
+            job, record, tag = _order(client, training, store, run, record, tag)
         if not has_ended(job.status):
             raise JobPending(job.id, job.status)
         _log_events(client, job)
@@ -136,20 +130,6 @@ def _read(store: Store, training: Training) -> tuple[_Record | None, str | None]
     return _Record(**record | {"tuned": Tuned(**record["tuned"]) if record["tuned"] else None}), tag
 
 
-def _is_void(record: _Record, job: FineTuningJob | None, run: Run) -> bool:
-    """Whether the recorded job came to nothing, and this run may submit another one.
-
-    Raises ConfigurationError where it has submitted this one itself, and the endpoint does not know it any more.
-    """
-    if record.job_id is None:
-        return False
-    if record.run != run.identity:
-        return job is None or job.status in _USELESS
-    if job is None:
-        raise ConfigurationError(f"the endpoint does not know job {record.job_id} any more. A new run submits another")
-    return False
-
-
 class _Overtaken(OutageError):
     """Another run has written the record first."""
 
@@ -181,6 +161,19 @@ def _own(
 
 
 # The endpoint
+
+
+def _order(
+    client: openai.OpenAI, training: Training, store: Store, run: Run, record: _Record | None, tag: str | None
+) -> tuple[FineTuningJob, _Record, str | None]:
+    """Have the job submitted, and on record; one that was announced before is looked for first."""
+    training.require_affordable(run)
+    if record is None or record.job_id is not None:
+        record, tag = _announce(client, training, store, run, tag)
+    job = _submit(client, training, record)
+    record, tag = _own(client, training, store, replace(record, run=run.identity, job_id=job.id), tag)
+    _require_epochs(client, training, job)
+    return job, record, tag
 
 
 def _announce(
@@ -239,14 +232,21 @@ def _left_behind(client: openai.OpenAI, training: Training, record: _Record) -> 
     return None
 
 
-def _state(client: openai.OpenAI, record: _Record | None) -> FineTuningJob | None:
-    """The job on record as the endpoint knows it; None where there is none, or it is not known any more."""
+def _state(client: openai.OpenAI, record: _Record | None, run: Run) -> FineTuningJob | None:
+    """The job on record as the endpoint knows it; None where there is none, or it is not known any more.
+
+    Raises ConfigurationError where this run has submitted it itself.
+    """
     if record is None or record.job_id is None:
         return None
     try:
         return client.fine_tuning.jobs.retrieve(record.job_id)
-    except openai.NotFoundError:
-        return None
+    except openai.NotFoundError as error:
+        if record.run != run.identity:
+            return None
+        raise ConfigurationError(
+            f"{client.base_url} does not know job {record.job_id} any more. A new run submits another one"
+        ) from error
 
 
 def _require_epochs(client: openai.OpenAI, training: Training, job: FineTuningJob) -> None:

@@ -260,6 +260,19 @@ def test_a_job_that_comes_to_nothing_fails_the_run_and_only_a_new_run_submits_an
     assert tune(training, published, endpoint, second).job_id == "ftjob-2"
 
 
+def test_a_job_that_the_endpoint_has_lost_is_followed_by_another_only_in_a_new_run(
+    published: Store, endpoint: ChatEndpoint
+):
+    training = prepare(published, endpoint)
+    with pytest.raises(JobPending):
+        tune_model(training, published, tools(endpoint), Run("first"))
+    endpoint.tuning.jobs.clear()
+    with pytest.raises(ConfigurationError, match="does not know job ftjob-1 any more"):
+        tune_model(training, published, tools(endpoint), Run("first"))
+    tune(training, published, endpoint, Run("second"))
+    assert len(endpoint.tuning.requests) == 2
+
+
 def test_a_job_of_another_run_is_joined(published: Store, endpoint: ChatEndpoint):
     training = prepare(published, endpoint)
     with pytest.raises(JobPending):
