@@ -33,6 +33,7 @@ def ask_model(evaluation: Evaluation, part: Part, store: Store, tools: Tools, ru
     """
     settings = evaluation.settings
     ledger = answers_ledger(store, evaluation.answers)
+    ledger.mend(BUCKETS)
     with database.connect(store) as connection:
         database.view(connection, "questions", store, [evaluation.key("questions", part.name)], QUESTIONS)
         database.view(connection, "answers", store, ledger.all_objects(), ANSWERS)

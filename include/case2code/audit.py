@@ -83,11 +83,14 @@ def audit(snapshot: Snapshot, pythons: list[Interpreter], tell: Tell, limit: int
 
     Raises OutageError where S3 or the sandbox fails: that is no finding.
     """
+    same_bytes = checksums(snapshot, tell)
+    if not same_bytes.holds:
+        return [same_bytes]  # what other bytes say proves nothing
     connection = database.connect(snapshot.store)
     snapshot.open(connection)
     total = database.query(connection, "audit/total")["samples"][0].as_py()
     number = min(limit or _ALL, total)
-    found = [checksums(snapshot, tell), *statements(connection, total)]
+    found = [same_bytes, *statements(connection, total)]
     found.append(undefined_names(_rows(connection, number), number, tell))
     execute = _execute(snapshot)
     limits = replace(limits_of(execute), cpu_seconds=execute.cpu_seconds * _PATIENCE)

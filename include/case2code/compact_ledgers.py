@@ -15,6 +15,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from case2code.errors import CorruptError
 from case2code.ledger import BUCKETS, Range, visible
 from case2code.store import Store
 
@@ -77,10 +78,13 @@ def _fill(members: list[Range], block: Range) -> bool:
 
 
 def _merge(store: Store, members: list[Range], block: Range) -> bool:
-    """Write the block's object. False where it would be too large, or holds rows of several forms."""
+    """Write the block's object. False where it would be too large, holds rows of several forms, or one is corrupt."""
     schemas, size = [], 0
     for one in members:
-        content = store.read(one.key)
+        try:
+            content = store.read_parquet(one.key)
+        except CorruptError:  # whoever needs its rows mends it
+            return False
         size += len(content)
         schemas.append(pq.read_schema(io.BytesIO(content)))
         if size > MAX_BYTES or not schemas[-1].equals(schemas[0]):
@@ -94,7 +98,7 @@ def _rows(store: Store, members: list[Range]) -> Iterator[pa.RecordBatch]:
     """Their rows in order, in batches of a row group; one object is in memory at a time."""
     waiting: list[pa.RecordBatch] = []
     for one in members:
-        for batch in pq.ParquetFile(io.BytesIO(store.read(one.key))).iter_batches(_ROWS):
+        for batch in pq.ParquetFile(io.BytesIO(store.read_parquet(one.key))).iter_batches(_ROWS):
             waiting.append(batch)
             if sum(len(batch) for batch in waiting) >= _ROWS:
                 yield _joined(waiting)

@@ -13,6 +13,10 @@ class OutageError(Case2CodeError):
     """S3, a source, the LLM endpoint or the sandbox did not answer: worth a retry, never a result."""
 
 
+class CorruptError(Case2CodeError):
+    """A table in the store is not what was written there: the next run of the day makes it again."""
+
+
 class RepositoryError(Case2CodeError):
     """One repository cannot be read. The night records `rule` and the message, and goes on without it."""
 

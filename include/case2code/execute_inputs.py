@@ -66,9 +66,11 @@ def execute_inputs(day: Day, shard: Shard, store: Store) -> dict[str, int]:
     settings = day.recipe.execute
     others = [interpreters.find(name) for name in settings.also_on]  # a missing one fails before anything runs
     ledger = executions_ledger(store, settings)
+    ledger.mend(bucket for bucket, _ in shard.members)
     counts = _execute(_missing(day, shard, store, ledger), settings, ledger, None)
     for python in others:
         elsewhere = elsewhere_ledger(store, settings, python)
+        elsewhere.mend(bucket for bucket, _ in shard.members)
         again = _execute(_missing_elsewhere(day, shard, store, ledger, elsewhere), settings, elsewhere, python)
         counts["executions_elsewhere"] = counts.get("executions_elsewhere", 0) + again["executions"]
     return counts

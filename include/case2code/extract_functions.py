@@ -48,11 +48,12 @@ def extract_functions(day: Day, shard: Shard, store: Store) -> dict[str, int]:
     keys = [row["files_key"] for row in repositories if row["files_key"]]
     functions = 0
     for done, key in enumerate(keys, 1):
-        target = functions_key(key)
-        if not store.exists(target):
+        table = store.find_table(functions_key(key), columns=["name"])
+        if table is None:
             rows = extract_files(store.read_table(key).to_pylist())
-            store.write_table(target, pa.Table.from_pylist(rows, schema=FUNCTIONS))
-        functions += store.read_table(target, ["name"]).num_rows
+            table = pa.Table.from_pylist(rows, schema=FUNCTIONS)
+            store.write_table(functions_key(key), table)
+        functions += table.num_rows
         log.info("Extracted %d of %d repositories, %d functions so far", done, len(keys), functions)
     return {"functions": functions}
 

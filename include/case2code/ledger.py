@@ -9,6 +9,7 @@ whatever is killed and however many runs append at the same time (`decisions/000
 whether they are deleted yet or not (`decisions/0012-maintenance.md`).
 """
 
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from case2code.seals import is_sealed
 from case2code.store import Store, to_parquet
+
+log = logging.getLogger(__name__)
 
 BUCKETS: Final = "0123456789abcdef"
 
@@ -76,6 +80,17 @@ class Ledger:
     def all_objects(self) -> list[str]:
         """Keys of the objects of all buckets."""
         return [key for bucket in BUCKETS for key in self.objects(bucket)]
+
+    def mend(self, buckets: Iterable[str]) -> None:
+        """Empty the objects that are corrupt: what was in them is missing then, and done again.
+
+        An empty object keeps its number, so whoever appends at the same time, or compacts, sees a log as ever.
+        """
+        for key in [key for bucket in buckets for key in self.objects(bucket)]:
+            content, tag = self.store.read_with_tag(key)
+            if not is_sealed(content):
+                log.warning("%s is corrupt, its checksum says; its rows are made again", self.store.uri(key))
+                self.store.replace(key, to_parquet(self.schema.empty_table()), tag)
 
     def append(self, bucket: str, rows: Sequence[dict[str, Any]] | pa.Table) -> int:
         """Commit rows of one bucket; returns how many were new. Rows that another run committed first are dropped."""

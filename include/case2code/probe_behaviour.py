@@ -118,6 +118,7 @@ def probe_behaviour(day: Day, shard: Shard, store: Store) -> dict[str, int]:
     """
     buckets = [bucket for bucket, _ in shard.members]
     ledger = probes_ledger(store)
+    ledger.mend(buckets)
     connection = database.connect(store)
     open_functions(connection, day, store)
     open_inputs(connection, day, store, buckets)
@@ -236,6 +237,7 @@ def _open_probes(connection: duckdb.DuckDBPyConnection, ledger: Ledger, buckets:
 
 def _references_computed(references: list[Reference], ledger: Ledger, prober: "_Prober") -> dict[str, list[int | None]]:
     """What each reference computes on its own inputs, from the ledger; what is missing there is run now."""
+    ledger.mend(_ONE_BUCKET)
     known = _own_outputs(references, ledger)
     missing = [r for r in references if r.program_id not in known]
     if not missing:

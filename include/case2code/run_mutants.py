@@ -57,6 +57,7 @@ def run_mutants(day: Day, shard: Shard, store: Store) -> dict[str, int]:
     """
     settings = day.recipe.execute
     ledger = mutants_ledger(store, settings)
+    ledger.mend(bucket for bucket, _ in shard.members)
     counts = {"functions": 0, "mutants": 0, "killed": 0, "sandbox_died": 0}
     connection = database.connect(store)
     open_functions(connection, day, store)

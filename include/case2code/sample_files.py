@@ -30,6 +30,7 @@ from case2code.ledger import BUCKETS
 from case2code.prompts import PromptWriter
 from case2code.recipe import Prompts
 from case2code.records import SAMPLES
+from case2code.seals import seal
 from case2code.store import Store
 from case2code.write_inputs import kept_buckets
 
@@ -97,6 +98,8 @@ def _cut(batches: Iterator[pa.RecordBatch], split: str, total: int, spool: Path)
                 file.write_table(group.combine_chunks(), _ROWS_PER_GROUP)
                 rest = rest.slice(group.num_rows)
                 written += group.num_rows
+        with (spool / path).open("r+b") as sealed:
+            seal(sealed)
         yield {"path": path, "bytes": (spool / path).stat().st_size, "sha256": _sha256(spool / path)}
 
 

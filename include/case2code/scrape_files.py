@@ -1,7 +1,7 @@
 """Stage `scrape_files`: the Python files of each repository as it was at the end of the day.
 
 Writes one immutable table of `files` for each revision, and the day's `repositories`. A revision that is there
-already costs one look-up and no download.
+already costs one look-up and no download; its table is read, to see that it is what was written.
 """
 
 import logging
@@ -84,7 +84,7 @@ def _scrape(day: Day, position: int, repository: str, store: Store, deployment: 
         # Limits and revision decide what the table holds, so they are part of its name.
         folder = f"files/{slug(repository)}/{REVISION}-{limits.max_file_kb}-{limits.max_archive_mb}"
         row["files_key"] = f"{folder}/{slug(found.revision)}.parquet"
-        if not store.exists(row["files_key"]):
+        if store.find_table(row["files_key"], columns=[]) is None:
             files = source.checkout(found, settings, deployment, limits.max_archive_mb * 1_000_000)
             table = pa.Table.from_pylist([_row(found, file, limits.max_file_kb) for file in files], schema=FILES)
             store.write_table(row["files_key"], table)

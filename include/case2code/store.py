@@ -7,6 +7,7 @@ Names that come from outside reach a key only through `slug`.
 import hashlib
 import io
 import json
+import logging
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -20,7 +21,10 @@ import botocore.exceptions
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from case2code.errors import ConfigurationError, OutageError
+from case2code.errors import ConfigurationError, CorruptError, OutageError
+from case2code.seals import is_sealed, seal
+
+log = logging.getLogger(__name__)
 
 #: Rows of a row group, as DuckDB writes and likes them.
 ROW_GROUP: Final = 122_880
@@ -201,8 +205,26 @@ class Store:
     def write_json(self, key: str, value: Any) -> None:
         self.write(key, to_json(value))
 
+    def read_parquet(self, key: str) -> bytes:
+        """Content of a table's object. Raises CorruptError where it is not what was written."""
+        content = self.read(key)
+        if not is_sealed(content):
+            raise CorruptError(f"{self.uri(key)} is corrupt, its checksum says; run the day again to make it anew")
+        return content
+
     def read_table(self, key: str, columns: list[str] | None = None) -> pa.Table:
-        return pq.read_table(io.BytesIO(self.read(key)), columns=columns)
+        """Raises KeyError where there is no such table, and CorruptError."""
+        return pq.read_table(io.BytesIO(self.read_parquet(key)), columns=columns)
+
+    def find_table(self, key: str, columns: list[str]) -> pa.Table | None:
+        """The table, or None where it has to be made: there is none, or it is corrupt."""
+        try:
+            return self.read_table(key, columns)
+        except KeyError:
+            return None
+        except CorruptError:
+            log.warning("%s is corrupt, its checksum says; it is made again", self.uri(key))
+            return None
 
     def write_table(self, key: str, table: pa.Table) -> None:
         self.write(key, to_parquet(table))
@@ -225,6 +247,7 @@ def _spooled(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[I
         with pq.ParquetWriter(file, schema, compression="zstd") as writer:
             for batch in batches:
                 writer.write_batch(batch, ROW_GROUP)
+        seal(file)
         file.seek(0)
         yield file
 
@@ -235,7 +258,8 @@ def to_json(value: Any) -> bytes:
 
 
 def to_parquet(table: pa.Table) -> bytes:
-    """Parquet as it is stored: the same rows give the same bytes; row groups suit DuckDB."""
+    """Parquet as it is stored: the same rows give the same bytes, sealed; row groups suit DuckDB."""
     sink = io.BytesIO()
     pq.write_table(table, sink, compression="zstd", row_group_size=ROW_GROUP)
+    seal(sink)
     return sink.getvalue()

@@ -57,6 +57,7 @@ def write_inputs(day: Day, shard: Shard, store: Store, tools: Tools, run: Run = 
         module = parts.module("writers", writer.name)
         settings = module.Settings.model_validate(writer.settings)
         ledger = inputs_ledger(store, writer)
+        ledger.mend(bucket for bucket, _ in shard.members)
         missing = _missing(connection, ledger, shard, module.chosen(settings), before)
         before.append(ledger)
         if not missing:

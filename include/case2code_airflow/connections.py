@@ -104,10 +104,10 @@ def shards() -> int:
 
 @contextmanager
 def explained() -> "Iterator[None]":
-    """Fail at once where a retry cannot help: a wrong recipe, key or address, or a snapshot that fails its checks."""
-    from case2code.errors import CheckError, ConfigurationError
+    """Fail at once where a retry cannot help: a wrong recipe, key or address, a corrupt table, a check that fails."""
+    from case2code.errors import CheckError, ConfigurationError, CorruptError
 
     try:
         yield
-    except (ConfigurationError, CheckError) as error:
+    except (ConfigurationError, CheckError, CorruptError) as error:
         raise AirflowFailException(str(error)) from error

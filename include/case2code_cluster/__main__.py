@@ -10,6 +10,7 @@ import functools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -29,7 +30,7 @@ from case2code_cluster import compose, keys
 from case2code_embedded.airflow_server import DAG, AirflowClient
 from case2code_embedded.children import Children, free_port
 from case2code_embedded.refresh import run_refresh, show_result
-from case2code_embedded.stack import PROJECT, Stack
+from case2code_embedded.stack import PROJECT, Stack, locked
 
 FOLDER: Final = Path(os.environ.get("CASE2CODE_HOME", PROJECT / "var")) / "cluster"
 _PORTS: Final = {"postgres": 5432, "redis": 6379, "s3": 8333, "api-server": 8080, "llm": 9300}
@@ -43,37 +44,38 @@ _GROUP: Final = 50_000
 
 
 class Cluster:
-    """The services of the file as children of this process."""
+    """The services of the file as children of this process, with all that they keep in `folder`."""
 
-    def __init__(self, children: Children) -> None:
+    def __init__(self, folder: Path, children: Children) -> None:
+        self.folder = folder
         self.children = children
         self.ports = {name: free_port() for name in _PORTS}
-        self.keys = _keep_keys()
+        self.keys = _keep_keys(folder)
         topology = compose.read(PROJECT / "docker-compose.yaml", self.keys)
         self.configs = topology.configs
         places = {f"{name}:{port}": f"127.0.0.1:{self.ports[name]}" for name, port in _PORTS.items()}
         places |= {quote(old, safe=""): quote(new, safe="") for old, new in places.items()}
-        places |= {"0.0.0.0": "127.0.0.1", "/opt/case2code/logs": str(FOLDER / "logs-of-tasks")}  # noqa: S104
-        places |= {f"/opt/case2code/{name}": str(FOLDER / name) for name in ("cache", "s3")}
-        places |= {"/opt/case2code": str(PROJECT), "/etc/seaweedfs": str(FOLDER / "s3")}
+        places |= {"0.0.0.0": "127.0.0.1", "/opt/case2code/logs": str(folder / "logs-of-tasks")}  # noqa: S104
+        places |= {f"/opt/case2code/{name}": str(folder / name) for name in ("cache", "s3")}
+        places |= {"/opt/case2code": str(PROJECT), "/etc/seaweedfs": str(folder / "s3")}
         self.services = {name: compose.relocated(service, places) for name, service in topology.services.items()}
 
     def start(self, name: str, command: list[str] | None = None) -> None:
         """Start a service by the file's command, or by another where the local package is called differently."""
         service = self.services[name]
-        self.children.start(name, _as_user(name, command or list(service.command)), self.environment(name))
+        self.children.start(name, as_user(name, command or list(service.command)), self.environment(name))
 
     def run(self, name: str, command: list[str]) -> None:
         """Run a command of a service to its end. Raises OutageError with its last words."""
         done = subprocess.run(
-            _as_user(name, command), env=self.environment(name), capture_output=True, text=True, check=False
+            as_user(name, command), env=self.environment(name), capture_output=True, text=True, check=False
         )
         if done.returncode:
             raise OutageError(f"{name}: {' '.join((done.stderr or done.stdout).strip().splitlines()[-1:])}")
 
     def environment(self, name: str) -> dict[str, str]:
         """What the file tells the service, and nothing of this process but where programs are."""
-        home = _own_folder(FOLDER / "homes" / name, name)
+        home = _own_folder(self.folder / "homes" / name, name)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         local = {"HOME": str(home), "AIRFLOW_HOME": str(home), "PATH": path, "PYTHONPATH": str(parts.INCLUDE)}
         local |= {
@@ -81,6 +83,7 @@ class Cluster:
             "USER": name,
             "AIRFLOW__API__PORT": str(self.ports["api-server"]),
             "LC_ALL": "C.UTF-8",
+            "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",  # one run was asked for, and no night beside it
         }
         local |= {f"AIRFLOW__LOGGING__{kind}_LOG_SERVER_PORT": str(free_port()) for kind in ("WORKER", "TRIGGER")}
         told = {key: text.replace("/opt/airflow", str(home)) for key, text in self.services[name].environment.items()}
@@ -102,13 +105,18 @@ def _can_be_another(name: str) -> bool:
     return subprocess.run(tried, capture_output=True, check=False).returncode == 0
 
 
-def _as_user(name: str, command: list[str]) -> list[str]:
+def as_user(name: str, command: list[str]) -> list[str]:
+    """The command as the service's own user runs it, where it can be one."""
     return _changed(name, command) if _can_be_another(name) else command
 
 
 def _changed(name: str, command: list[str]) -> list[str]:
     user = str(_user(name))
-    return ["setpriv", "--reuid", user, "--regid", str(_GROUP), "--clear-groups", "--no-new-privs", "--", *command]
+    # Another user's process forgets whom it dies with, so it is told again.
+    return [
+        *("setpriv", "--reuid", user, "--regid", str(_GROUP), "--clear-groups", "--no-new-privs"),
+        *("--pdeathsig", "TERM", "--", *command),
+    ]
 
 
 def _own_folder(path: Path, name: str) -> Path:
@@ -123,9 +131,9 @@ def _give(path: Path, name: str) -> None:
         os.chown(path, _user(name), _GROUP)
 
 
-def _keep_keys() -> dict[str, str]:
+def _keep_keys(folder: Path) -> dict[str, str]:
     """The keys that the file requires, made once for this folder."""
-    environment = FOLDER / "keys.env"
+    environment = folder / "keys.env"
     keys.fill(PROJECT / "docker-compose.yaml", environment)
     return dict(line.split("=", 1) for line in environment.read_text(encoding="utf-8").splitlines())
 
@@ -134,11 +142,11 @@ def _start_postgres(cluster: Cluster) -> None:
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
     if not programs:
         raise ConfigurationError("PostgreSQL is not installed (Debian, Ubuntu: apt install postgresql redis-server)")
-    told, folder = cluster.services["postgres"].environment, _own_folder(FOLDER / "postgres", "postgres")
+    told, folder = cluster.services["postgres"].environment, _own_folder(cluster.folder / "postgres", "postgres")
     access = {"PGPASSWORD": told["POSTGRES_PASSWORD"], "PGUSER": told["POSTGRES_USER"]}
     address = ["--host=127.0.0.1", f"--port={cluster.ports['postgres']}"]
     if not (folder / "data" / "PG_VERSION").exists():
-        password = FOLDER / "homes" / "postgres" / "password"
+        password = cluster.folder / "homes" / "postgres" / "password"
         _own_folder(password.parent, "postgres")
         password.write_text(told["POSTGRES_PASSWORD"])
         password.chmod(0o600)
@@ -160,7 +168,7 @@ def _start_postgres(cluster: Cluster) -> None:
 def _start_redis(cluster: Cluster) -> None:
     if shutil.which("redis-server") is None:
         raise ConfigurationError("Redis is not installed (Debian, Ubuntu: apt install postgresql redis-server)")
-    folder = _own_folder(FOLDER / "redis", "redis")
+    folder = _own_folder(cluster.folder / "redis", "redis")
     port, (shell, flag, script) = cluster.ports["redis"], cluster.services["redis"].command
     script = script.replace("dir /data", f"dir {folder}").replace(
         "redis-server -", f"redis-server - --port {port} --bind 127.0.0.1"
@@ -177,7 +185,7 @@ def _start_redis(cluster: Cluster) -> None:
 
 
 def _start_s3(cluster: Cluster) -> None:
-    folder = _own_folder(FOLDER / "s3", "s3")
+    folder = _own_folder(cluster.folder / "s3", "s3")
     identities = folder / "s3.json"
     identities.write_text(cluster.configs["s3"])
     identities.chmod(0o600)
@@ -209,8 +217,9 @@ def _parts_are_healthy(address: str) -> bool:
 
 def start(cluster: Cluster, console: Console, llm: bool) -> Stack:
     """Start the services in the order of the file's `depends_on`; returns what the embedded stack's client needs."""
-    _own_folder(FOLDER / "cache", "worker-default")
-    _own_folder(FOLDER / "logs-of-tasks", "worker-default").chmod(0o2770)
+    os.umask(0o002)  # the services' group may write what they share; what holds a key has a mode of its own
+    _own_folder(cluster.folder / "cache", "worker-default")
+    _own_folder(cluster.folder / "logs-of-tasks", "worker-default").chmod(0o2770)
     with console.status("Starting PostgreSQL, Redis and S3 …"):
         _start_postgres(cluster)
         _start_redis(cluster)
@@ -231,7 +240,7 @@ def start(cluster: Cluster, console: Console, llm: bool) -> Stack:
         cluster.children.wait_until("scheduler", lambda: _parts_are_healthy(ui), seconds=240)
     ports = {"CASE2CODE_PORT_UI": cluster.ports["api-server"], "CASE2CODE_PORT_S3": cluster.ports["s3"]}
     told = os.environ | cluster.environment("worker-default")
-    return Stack(FOLDER, cluster.children, ports, {"password": cluster.keys["CASE2CODE_UI_PASSWORD"]}, told)
+    return Stack(cluster.folder, cluster.children, ports, {"password": cluster.keys["CASE2CODE_UI_PASSWORD"]}, told)
 
 
 def _set_up(cluster: Cluster, seconds: float = 60) -> None:
@@ -258,11 +267,11 @@ def main() -> int:
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     day = arguments.day or midnight - timedelta(days=1)
     llm = any(parts.module("writers", writer.name).USES_LLM for writer in recipe.writers)
-    os.umask(0o002)  # the services' group may write what they share; what holds a key has a mode of its own
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job would ignore it
+        signal.signal(number, signal.default_int_handler)
     try:
-        with Children(FOLDER / "logs") as children:
-            stack = start(Cluster(children), console, llm)
+        with locked(FOLDER), Children(FOLDER / "logs") as children:
+            stack = start(Cluster(FOLDER, children), console, llm)
             name = arguments.recipe
             where = str(Path(name).resolve()) if name.endswith((".yaml", ".yml")) else name
             params = {"recipe": where, "max_cost_usd": None, "max_requests": None, "dry_run": False}
@@ -274,6 +283,7 @@ def main() -> int:
 
             show_result(open_store(), recipe.name, day, tasks, console)
     except KeyboardInterrupt:
+        console.print("\nStopped; what was done is kept, and the next run goes on from there.")
         return 130
     except Case2CodeError as error:
         console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)

@@ -97,11 +97,14 @@ class Children:
         for name in ended:
             if self._restarts[name] == _MAX_RESTARTS:
                 raise OutageError(f"{name} ended {_MAX_RESTARTS + 1} times: {self.log_end(name)}")
-            for orphan in _session(self._running[name].pid):
-                _send(orphan, signal.SIGKILL)
+            _kill_sessions({self._running[name].pid})
             self._restarts[name] += 1
             self.start(name, *self._started[name])
         return ended
+
+    def names(self) -> list[str]:
+        """Names of all children, in the order of their first start."""
+        return list(self._running)
 
     def pid(self, name: str) -> int:
         """Process id of a child, which leads a session of its own."""
@@ -123,6 +126,7 @@ class Children:
             _send(process, signal.SIGKILL)
         for child in self._running.values():
             child.wait()
+        _kill_sessions({child.pid for child in self._running.values()})  # what those left behind that had ended before
         self._running.clear()
 
     def __enter__(self) -> "Children":
@@ -141,16 +145,14 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _session(leader: int) -> list[psutil.Process]:
-    """The processes that a child which led their session has left behind."""
-    found = []
+def _kill_sessions(leaders: set[int]) -> None:
+    """Kill the processes that children which led their sessions have left behind."""
     for process in psutil.process_iter():
         try:
-            if os.getsid(process.pid) == leader:
-                found.append(process)
+            if os.getsid(process.pid) in leaders:
+                _send(process, signal.SIGKILL)
         except ProcessLookupError:
             pass
-    return found
 
 
 def _send(process: psutil.Process, number: int) -> None:

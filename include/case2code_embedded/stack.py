@@ -62,6 +62,18 @@ def open_stack(folder: Path, nightly: bool = False) -> Iterator[Stack]:
     midnight, or of another day, would pay for a night that nobody asked for. Raises ConfigurationError where another
     stack has the folder.
     """
+    with locked(folder), Children(folder / "logs") as children:
+        stack = Stack(folder, children, _choose_ports(), _keep_keys(folder / "keys.json"))
+        stack.environment = _environment(stack, nightly)
+        try:
+            yield stack
+        finally:
+            (folder / ENVIRONMENT_FILE).unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Have `folder`, which is made, for this process alone. Raises ConfigurationError where another stack has it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         try:
@@ -70,13 +82,7 @@ def open_stack(folder: Path, nightly: bool = False) -> Iterator[Stack]:
             raise ConfigurationError(
                 f"a stack runs on {folder} already: stop it first (Ctrl-C in its terminal), or use its UI"
             ) from None
-        with Children(folder / "logs") as children:
-            stack = Stack(folder, children, _choose_ports(), _keep_keys(folder / "keys.json"))
-            stack.environment = _environment(stack, nightly)
-            try:
-                yield stack
-            finally:
-                (folder / ENVIRONMENT_FILE).unlink(missing_ok=True)
+        yield
 
 
 def is_up(folder: Path) -> bool:

@@ -1,4 +1,6 @@
-"""What befalls the process that works on a day: another one on the same day, a full disk, a clock that is wrong."""
+"""What befalls the process that works on a day: killed in every stage, another one on the same day, a full disk, a
+clock that is wrong.
+"""
 
 import shutil
 import subprocess
@@ -24,6 +26,34 @@ def test_two_runs_of_one_day_at_once_publish_one_snapshot(
     assert content(store, version) == undisturbed["data"]
     assert ledger_keys(store) == undisturbed["ledgers"], "a key was lost or doubled"
     record_fault("two runs of one day", "at once", "both complete, one publishes")
+
+
+#: Stage → keys of what it writes. For each, one process dies as soon as the first such object is on S3.
+WRITTEN = {
+    "plan_day": [r"/plan\.json$"],
+    "scrape_files": ["^files/"],
+    "extract_functions": ["^functions/"],
+    "filter_functions": ["^clusters/"],
+    "write_inputs": ["^inputs/"],
+    "execute_inputs": ["^executions/"],
+    "probe_behaviour": ["^probes/"],
+    "run_mutants": ["^mutants/"],
+    "select_cases": ["/cases/"],
+    "publish_snapshot": ["/data/", r"/manifest\.json$"],
+}
+
+
+def test_a_day_whose_process_is_killed_in_every_stage_loses_and_doubles_nothing(
+    repositories: Any, store: Store, undisturbed: dict[str, Any], record_fault: Callable[..., None]
+) -> None:
+    killed = start_day(store, repositories.urls, die_at=[key for keys in WRITTEN.values() for key in keys])
+    output, said = killed.communicate()
+    assert killed.returncode == 0, said
+    assert content(store, output.strip()) == undisturbed["data"]
+    assert ledger_keys(store) == undisturbed["ledgers"], "a key was lost or doubled"
+    for stage, keys in WRITTEN.items():
+        times = "" if len(keys) == 1 else ", twice"
+        record_fault(f"{stage} killed{times}", "its first object is on S3", "another process completes the day")
 
 
 def small_disk(folder: Path, size: str) -> list[str]:

@@ -50,6 +50,18 @@ def test_a_child_that_ended_is_started_again_without_what_it_left_behind(tmp_pat
         left.wait(timeout=60)
 
 
+def test_what_a_child_left_behind_that_ended_by_itself_is_ended_too(tmp_path: Path) -> None:
+    leaving = "import subprocess; print(subprocess.Popen(['sleep', '600']).pid, flush=True)"
+    with Children(tmp_path) as children:
+        children.start("server", [sys.executable, "-c", leaving], os.environ)
+        while not (told := children.log_end("server").split()[0]).isdigit():
+            time.sleep(0.01)
+        left = psutil.Process(int(told))
+        while psutil.pid_exists(children.pid("server")) and psutil.Process(children.pid("server")).status() != "zombie":
+            time.sleep(0.01)
+    left.wait(timeout=60)
+
+
 def test_a_child_that_ends_time_and_again_is_an_outage_with_its_last_words(tmp_path: Path) -> None:
     with Children(tmp_path) as children:
         children.start("server", [sys.executable, "-c", "raise SystemExit('no disk')"], os.environ)

@@ -51,6 +51,7 @@ def fill(
     The statement `unseen` makes a table `unseen` of (id, code) from `candidates` and from `known`, the ledger;
     `describe` turns pairs of these into rows. Both work in batches, one bucket after the other.
     """
+    ledger.mend(BUCKETS)
     database.view(connection, "known", ledger.store, ledger.all_objects(), ledger.schema)
     database.run(connection, unseen)
     added = 0

@@ -44,6 +44,7 @@ def open_table(connection: duckdb.DuckDBPyConnection, recipe: Recipe, store: Sto
     """Make `clusters` readable in SQL, after every new candidate has found its cluster."""
     signatures, clusters = signatures_ledger(store), clusters_ledger(store, recipe)
     features.fill(connection, signatures, "features/create_unseen_functions", _rows)
+    clusters.mend(BUCKETS)
     view(connection, recipe, store)
     if database.run(connection, "features/create_unclustered"):
         database.view(connection, "signatures", store, signatures.all_objects(), SIGNATURES)
