@@ -1,13 +1,13 @@
 """`baseline:search`: no model. Enumerates small expressions over the parameters until one gives every shown output.
 
-It is the floor of the benchmark: what it solves needs no understanding. Expressions grow by size; two that give the
-same values on all shown cases count as one (observational equivalence, as in enumerative program synthesis). Only the
-operators below run, on bounded values; nothing of an answer or of a mined function does.
+It is the floor of the benchmark: what it solves needs no understanding. Expressions grow by size, or by other costs of
+their parts; two that give the same values on all shown cases count as one (observational equivalence, as in enumerative
+program synthesis). Only the operators below run, on bounded values; nothing of an answer or of a mined function does.
 """
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from case2code import values
@@ -19,14 +19,15 @@ from case2code.models import Answer, Question, Tools
 #: Raise it whenever the same question gets another answer.
 REVISION: Final = 1
 
-_MAX_SIZE: Final = 5
+#: Cost of the dearest expression; where every part costs one, that is its size.
+_MAX_COST: Final = 5
 _MAX_EXPRESSIONS: Final = 2_500  # different in what they compute
 _MAX_TRIED: Final = 40_000
 _MAX_BITS: Final = 256
 _MAX_LENGTH: Final = 2_000
 
-_CONSTANTS: Final = ("0", "1", "2", "10", "''", "' '", "True", "False", "None", "[]")
-_UNARY: Final[dict[str, Callable[[Any], Any]]] = {
+CONSTANTS: Final = ("0", "1", "2", "10", "''", "' '", "True", "False", "None", "[]")
+UNARY: Final[dict[str, Callable[[Any], Any]]] = {
     "-{}": lambda a: -a,
     "not {}": lambda a: not a,
     "len({})": len,
@@ -53,7 +54,7 @@ _UNARY: Final[dict[str, Callable[[Any], Any]]] = {
     "{}.split()": lambda a: _text(a).split(),
     "{}.title()": lambda a: _text(a).title(),
 }
-_BINARY: Final[dict[str, Callable[[Any, Any], Any]]] = {
+BINARY: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "{} + {}": lambda a, b: a + b,
     "{} - {}": lambda a, b: a - b,
     "{} * {}": lambda a, b: _number(a) * _number(b),
@@ -105,14 +106,18 @@ def ask(pending: Sequence[Question], settings: Settings, tools: Tools, budget: B
         yield Answer(question.prompt_hash, question.number, text)
 
 
-def search(question: Question) -> str | None:
-    """A function of one expression that gives every shown output; None where there is none within the limits."""
+def search(question: Question, costs: Mapping[str, int] | None = None, max_cost: int = _MAX_COST) -> str | None:
+    """A function of one expression that gives every shown output; None where there is none within the limits.
+
+    `costs` has the price of each constant and operator, at least 1; those that it lacks, and parameters, cost 1. The
+    cheapest expressions are tried first, up to `max_cost`; how many are tried does not depend on it.
+    """
     inputs = [values.parse(case.arguments) for case in question.shown]
     if not inputs or any(case.outcome != "returned" for case in question.shown):
         return None
     names = [name for name in question.parameters if all(name in given for given in inputs)]
     goal = tuple(case.value for case in question.shown)
-    found = next((e.text for e in _expressions(names, inputs) if e.signature == goal), None)
+    found = next((e.text for e in _expressions(names, inputs, costs or {}, max_cost) if e.signature == goal), None)
     if found is None:
         return None
     optional = [name for name in question.parameters if name not in names]
@@ -129,44 +134,54 @@ class _Expression:
         self.text, self.results, self.signature = text, results, signature
 
 
-def _expressions(names: list[str], inputs: list[dict[str, Any]]) -> Iterator[_Expression]:
-    """Expressions by size, one for each behaviour, so the first that fits is the smallest."""
-    by_size: dict[int, list[_Expression]] = {size: [] for size in range(1, _MAX_SIZE + 1)}
+def _expressions(
+    names: list[str], inputs: list[dict[str, Any]], costs: Mapping[str, int], max_cost: int
+) -> Iterator[_Expression]:
+    """Expressions by cost, one for each behaviour, so the first that fits is the cheapest."""
+    by_cost: dict[int, list[_Expression]] = {cost: [] for cost in range(1, max_cost + 1)}
     seen = set[tuple[str, ...]]()
-    leaves = [(name, tuple(given[name] for given in inputs)) for name in names]
-    leaves += [(text, (values.parse(text),) * len(inputs)) for text in _CONSTANTS]
-    leaves = [(text, results) for text, results in leaves if all(map(_is_small, results))]
-    grown = ((size, text, results) for size in range(2, _MAX_SIZE + 1) for text, results in _grown(by_size, size))
-    every = itertools.chain(((1, text, results) for text, results in leaves), grown)
-    for size, text, results in itertools.islice(every, _MAX_TRIED):
+    leaves = [(1, name, tuple(given[name] for given in inputs)) for name in names]
+    leaves += [(costs.get(text, 1), text, (values.parse(text),) * len(inputs)) for text in CONSTANTS]
+    leaves = [leaf for leaf in leaves if all(map(_is_small, leaf[2]))]
+    every = (
+        (cost, text, results)
+        for cost in by_cost
+        for text, results in itertools.chain(
+            ((text, results) for price, text, results in leaves if price == cost), _grown(by_cost, cost, costs)
+        )
+    )
+    for cost, text, results in itertools.islice(every, _MAX_TRIED):
         signature = _signature(results)
         if signature is None or signature in seen:
             continue
         seen.add(signature)
         expression = _Expression(text, results, signature)
         yield expression
-        by_size[size].append(expression)
+        by_cost[cost].append(expression)
         if len(seen) >= _MAX_EXPRESSIONS:
             return
 
 
-def _grown(by_size: dict[int, list[_Expression]], size: int) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """Operators on smaller expressions; what fails on a case is no expression of use."""
-    for form, unary in _UNARY.items():
-        for one in by_size[size - 1]:
+def _grown(
+    by_cost: dict[int, list[_Expression]], cost: int, costs: Mapping[str, int]
+) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """Operators on cheaper expressions; what fails on a case is no expression of use."""
+    for form, unary in UNARY.items():
+        for one in by_cost.get(cost - costs.get(form, 1), ()):
             results = _applied(unary, ((a,) for a in one.results))
             if results is not None:
                 yield form.format(_operand(one.text)), results
-    for form, binary in _BINARY.items():
-        for left in range(1, size - 1):
-            for one, other in itertools.product(by_size[left], by_size[size - 1 - left]):
+    for form, binary in BINARY.items():
+        rest = cost - costs.get(form, 1)
+        for left in range(1, rest):
+            for one, other in itertools.product(by_cost[left], by_cost[rest - left]):
                 results = _applied(binary, zip(one.results, other.results, strict=True))
                 if results is not None:
                     yield form.format(_operand(one.text), _operand(other.text)), results
 
 
 def _operand(text: str) -> str:
-    return text if text.isidentifier() or text in _CONSTANTS or text.isdigit() else f"({text})"
+    return text if text.isidentifier() or text in CONSTANTS or text.isdigit() else f"({text})"
 
 
 def _applied(operator: Callable[..., Any], operands: Iterable[tuple[Any, ...]]) -> tuple[Any, ...] | None:
