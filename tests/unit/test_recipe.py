@@ -91,7 +91,7 @@ FTP = "ftp://example.org/x"
         (
             {"writers": [{"llm": {"model": "m", "prompt": "x"}}]},
             "no prompt 'x'",
-            "include/prompts/ has: evaluate, write_inputs",
+            "include/prompts/ has: evaluate, human_eval, write_inputs",
         ),
         ({"rules": ["license"]}, "filter rule 'license' takes ['allowed']", "the recipe gives none"),
         ({"rules": [{"returns_value": {"a": 1}}]}, "'returns_value' takes no settings", "the recipe gives ['a']"),
