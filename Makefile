@@ -14,7 +14,7 @@ ARGS ?=
 TESTS ?= tests
 NAME ?=
 
-.PHONY: help run up keys cluster duckdb case2code airflow test bench lint lock clean
+.PHONY: help run up keys cluster duckdb case2code airflow test bench learning lint advisories lock clean
 help: ## Show this list
 	@grep -hE '^[a-z0-9.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9.]+):.*## */  make \1\t/' | expand -t 26
 
@@ -51,11 +51,17 @@ bench: .venv/installed ## Run all benchmarks, or one  [NAME=sandbox]
 	@for bench in $(if $(NAME),tests/benchmarks/bench_$(NAME).py,tests/benchmarks/bench_*.py); do \
 	  name=$$(basename $$bench .py); PYTHONPATH=include:. $(PY) -m tests.benchmarks.$$name; done
 
+learning: .venv/installed ## Train a small network on a snapshot of this stack, and compare it with itself untrained  [ARGS="pypi100/latest"]
+	@PYTHONPATH=include:. $(PY) -m tests.benchmarks.learning $(or $(ARGS),default/latest)
+
 lint: .venv/installed ## ruff, mypy, import-linter, sqlfluff
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@.venv/bin/sqlfluff lint include/sql
+
+advisories: .venv/installed ## Look every pinned package up in PyPI's advisories; needs the internet
+	@.venv/bin/uv tool run --from pip-audit==2.10.1 pip-audit -r requirements.txt --no-deps --disable-pip --strict
 
 clean: ## Remove everything that was made here: the environment, the data, the logs
 	rm -rf .venv var build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

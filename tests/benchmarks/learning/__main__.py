@@ -24,13 +24,17 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from case2code import database, sandbox
+from case2code import database, sandbox, values
 from case2code.evaluation import LIMITS
 from case2code.models import Case, Question
 from case2code.models.baseline import search
 from case2code.pass_at_k import Estimate, difference, estimate
 from case2code.score_answers import Expected, Submission, score
-from case2code.snapshot import open_snapshot, open_store
+from case2code.snapshot import Snapshot, open_snapshot
+from case2code.store import Access, Store
+from case2code_embedded.__main__ import FOLDER
+from case2code_embedded.object_store import s3_client, start_object_store
+from case2code_embedded.stack import BUCKET, open_stack
 from tests.benchmarks.learning.clues import PARTS, clues, parts_of
 from tests.benchmarks.learning.network import Matrix, Network
 from tests.benchmarks.report import Figure, write
@@ -63,7 +67,9 @@ class Task:
     def family(self) -> str:
         """What it gives back, by the first case: tasks of one family are alike in that."""
         first = self.cases[0]
-        return _FAMILIES.get(first.value_type, "others") if first.outcome == "returned" else "others"
+        if first.outcome != "returned":
+            return "others"
+        return _FAMILIES.get(type(values.parse(first.value)).__name__, "others")
 
 
 _FAMILIES: Final = {
@@ -72,9 +78,8 @@ _FAMILIES: Final = {
 }  # fmt: skip
 
 
-def read_tasks(snapshot: str, split: str) -> list[Task]:
+def read_tasks(published: Snapshot, split: str) -> list[Task]:
     """The samples of a split, in an order that depends on their ids alone."""
-    published = open_snapshot(open_store(None), snapshot)
     with database.connect(published.store) as connection:
         published.open(connection)
         rows = connection.execute("FROM samples WHERE split = $split", {"split": split}).to_arrow_table().to_pylist()
@@ -198,7 +203,12 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=600, help="tasks of the cross-validation; default 600")
     arguments = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 120)
-    train, test = (read_tasks(arguments.snapshot, split) for split in ("train", "test"))
+    with open_stack(FOLDER) as stack:
+        start_object_store(stack)
+        client = s3_client(stack)
+        access = Access(client.meta.endpoint_url, "us-east-1", stack.keys["s3_id"], stack.keys["s3_secret"])
+        published = open_snapshot(Store(client, BUCKET, access=access), arguments.snapshot)
+        train, test = (read_tasks(published, split) for split in ("train", "test"))
     console.print(f"{len(train):,} samples to learn from, {len(test):,} held out", highlight=False)
     with multiprocessing.get_context("spawn").Pool() as pool:
         held_out = compare(train, test, pool)
