@@ -47,6 +47,7 @@ TEMPLATES = [*parts.PROMPTS.glob("*.txt"), *parts.SAMPLE_PROMPTS.iterdir(), *par
 #: What each template is given; the prompts are shared between writers and samples by nothing but their folder.
 KNOWN = {
     "prompts/evaluate.txt": {"function_name", "cases"},
+    "prompts/human_eval.txt": {"function_name", "stub"},
     "prompts/write_inputs.txt": PLACEHOLDERS,
     "prompts/write_inputs_text.txt": PLACEHOLDERS,
     "cards/attribution.md": {"rows"},
