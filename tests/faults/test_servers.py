@@ -44,14 +44,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with open_stack(tmp_path_factory.mktemp("faults")) as running:
         start_servers(running, Console(quiet=True))
         done = threading.Event()
-        keeper = threading.Thread(target=_keep_up, args=(running, done), daemon=True)
+        keeper = threading.Thread(target=keep_up, args=(running, done), daemon=True)
         keeper.start()
         yield running
         done.set()
         keeper.join()
 
 
-def _keep_up(stack: Stack, done: threading.Event) -> None:
+def keep_up(stack: Stack, done: threading.Event) -> None:
     while not done.wait(0.5):
         stack.children.restart_ended()
 
@@ -75,11 +75,11 @@ def _patiently(ask: Callable[[], Any], until: Callable[[Any], bool], seconds: fl
     raise AssertionError(f"not within {seconds} s; the last answer was {answer}")
 
 
-def _wait_for(client: AirflowClient, run_id: str) -> str:
+def wait_for(client: AirflowClient, run_id: str) -> str:
     return str(_patiently(lambda: client.run(run_id)["state"], lambda state: state in ("success", "failed")))
 
 
-def _kill_during(stack: Stack, client: AirflowClient, run_id: str, server: str, task_id: str) -> None:
+def kill_during(stack: Stack, client: AirflowClient, run_id: str, server: str, task_id: str) -> None:
     """`kill -9` of a server as soon as the task runs, or has run: some are over in a moment."""
     begun = ("running", "deferred", "success", "failed", "up_for_retry")
     _patiently(
@@ -111,8 +111,8 @@ def test_every_server_is_killed_in_one_run_and_the_snapshot_is_the_undisturbed_o
     disturbed = str(write_recipe("disturbed", writers=writers))
     run_id = client.start_run(DAYS[3], {"recipe": disturbed})
     for server, task_id in KILLS:
-        _kill_during(stack, client, run_id, server, task_id)
-    assert _wait_for(client, run_id) == "success"
+        kill_during(stack, client, run_id, server, task_id)
+    assert wait_for(client, run_id) == "success"
     tries = {task["task_id"]: task["try_number"] for task in client.tasks(run_id)}
     keys = _ledger_keys(store, disturbed)
     for rows in keys.values():
@@ -122,7 +122,7 @@ def test_every_server_is_killed_in_one_run_and_the_snapshot_is_the_undisturbed_o
     # The same day with nobody disturbing it. What the LLM said is in the ledger by now, and asked for once.
     quiet = str(write_recipe("quiet", writers=writers))
     run_id = client.start_run(DAYS[3], {"recipe": quiet})
-    assert _wait_for(client, run_id) == "success"
+    assert wait_for(client, run_id) == "success"
     assert _ledger_keys(store, quiet) == keys, "a key was lost"
     undisturbed = store.read_json("snapshots/quiet/latest.json")["version"]
     assert snapshot_bytes(store, "disturbed", version) == snapshot_bytes(store, "quiet", undisturbed)
