@@ -207,9 +207,9 @@ def _batches(connection: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema
 def _copy(connection: duckdb.DuckDBPyConnection, name: str, bucket: str, store: Store, key: str) -> None:
     """Write a bucket's rows of a table as one object."""
     answer = connection.execute(_ROWS_OF_BUCKET[name], {"bucket": bucket}).to_arrow_reader(_BATCH)
-    schemas = {"files": FILES, "functions": FUNCTIONS, "clusters": CLUSTERS}
-    schemas |= {ledger: one.schema for ledger, one in ledgers(store, a_day()).items() if ledger not in schemas}
-    store.write_batches(key, schemas[name], (batch.cast(schemas[name]) for batch in answer))
+    tables = {"files": FILES, "functions": FUNCTIONS, "clusters": CLUSTERS}
+    schema = tables.get(name) or ledgers(store, a_day())[name].schema
+    store.write_batches(key, schema, (batch.cast(schema) for batch in answer))
 
 
 def publish(address: Address) -> Cost:

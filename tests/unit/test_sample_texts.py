@@ -11,7 +11,7 @@ from case2code.errors import OutageError
 from case2code.prompts import PromptWriter
 from case2code.recipe import Prompts
 from case2code.records import SAMPLES
-from case2code.sample_files import with_texts
+from case2code.sample_texts import with_texts
 
 SETTINGS = Prompts()
 
