@@ -1,24 +1,33 @@
-"""The texts of the samples of a snapshot, written by a process for each core: the same for any number of them."""
+"""The texts of the samples of a snapshot, written by a process for each core: the same for any number of them.
 
+`python -m case2code.sample_texts SETTINGS` is one of these processes: record batches of samples come in, those of their
+texts go out. It is no child of `multiprocessing`, which would run the program of its parent again: in a task, Airflow.
+"""
+
+import contextlib
 import gc
 import os
+import queue
+import subprocess
+import sys
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
-from multiprocessing import get_context
 from typing import Final
 
 import pyarrow as pa
 
+from case2code import parts
 from case2code.errors import OutageError
 from case2code.prompts import PromptWriter
 from case2code.recipe import Prompts
 from case2code.records import SAMPLES
 
 #: What the texts are made of, and what they are.
-_GIVEN: Final = ("sample_id", "split", "function_name", "code", "parameters", "cases")
+_GIVEN: Final = pa.schema(
+    [SAMPLES.field(name) for name in ("sample_id", "split", "function_name", "code", "parameters", "cases")]
+)
 _TEXTS: Final = pa.schema([SAMPLES.field(name) for name in ("prompt", "completion", "prompt_template", "names_shown")])
 #: Batches that wait for the main process, for each process that writes texts.
 _AHEAD: Final = 3
@@ -28,7 +37,7 @@ def with_texts(batches: Iterator[pa.RecordBatch], settings: Prompts) -> Iterator
     """The samples with prompt and completion, in the same order.
 
     What fits into one batch is written here, since a process takes longer to start. Raises OutageError where a process
-    that writes is killed.
+    that writes has ended.
     """
     first, second = next(batches, None), next(batches, None)
     if first is None:
@@ -36,21 +45,31 @@ def with_texts(batches: Iterator[pa.RecordBatch], settings: Prompts) -> Iterator
     if second is None:
         yield _joined(first, _texts(first, PromptWriter(settings)))
         return
-    processes = len(os.sched_getaffinity(0))
+    processes = [_Process(settings) for _ in os.sched_getaffinity(0)]
+    idle = queue.SimpleQueue[_Process]()
+    for process in processes:
+        idle.put(process)
+
+    def write(batch: pa.RecordBatch) -> pa.RecordBatch:
+        process = idle.get()
+        try:
+            return process.write(batch)
+        finally:
+            idle.put(process)
+
     waiting: deque[tuple[pa.RecordBatch, Future[pa.RecordBatch]]] = deque()
-    # Not forked: the threads of DuckDB and S3 would be cut off in the middle of what they do.
-    with ProcessPoolExecutor(processes, get_context("spawn"), _start, (settings,)) as pool:
+    with ThreadPoolExecutor(len(processes)) as threads:
         try:
             for batch in chain((first, second), batches):
-                waiting.append((batch, pool.submit(_write, batch.select(_GIVEN))))
-                if len(waiting) == processes * _AHEAD:
+                waiting.append((batch, threads.submit(write, batch)))
+                if len(waiting) == len(processes) * _AHEAD:
                     yield _next(waiting)
             while waiting:
                 yield _next(waiting)
-        except BrokenProcessPool as error:
-            raise OutageError(f"one of the {processes} processes that write the texts of samples was killed") from error
         finally:
-            pool.shutdown(cancel_futures=True)
+            for process in processes:
+                process.kill()
+            threads.shutdown(cancel_futures=True)
 
 
 def _next(waiting: deque[tuple[pa.RecordBatch, Future[pa.RecordBatch]]]) -> pa.RecordBatch:
@@ -58,23 +77,45 @@ def _next(waiting: deque[tuple[pa.RecordBatch, Future[pa.RecordBatch]]]) -> pa.R
     return _joined(batch, texts.result())
 
 
-#: In a process that writes texts: what it does that with.
-_writer: PromptWriter
+class _Process:
+    """A process that writes texts, one batch at a time."""
 
+    def __init__(self, settings: Prompts) -> None:
+        path = os.pathsep.join(filter(None, (str(parts.INCLUDE), os.environ.get("PYTHONPATH"))))
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "case2code.sample_texts", settings.model_dump_json()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": path},
+        )
+        self._questions = pa.ipc.new_stream(self._child.stdin, _GIVEN)
+        self._answers: pa.RecordBatchStreamReader | None = None
 
-def _start(settings: Prompts) -> None:
-    global _writer
-    _writer = PromptWriter(settings)
-    gc.set_threshold(200_000)  # syntax trees are many objects without a cycle: looking for one took a third of the time
+    def write(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        assert self._child.stdin
+        try:
+            self._questions.write_batch(batch.select(_GIVEN.names))
+            self._child.stdin.flush()
+            if self._answers is None:  # it begins with the first answer
+                self._answers = pa.ipc.open_stream(self._child.stdout)
+            return self._answers.read_next_batch()
+        except (OSError, StopIteration, pa.ArrowInvalid) as error:
+            status = self._child.wait()
+            raise OutageError(f"a process that writes the texts of samples ended with status {status}") from error
 
-
-def _write(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return _texts(batch, _writer)
+    def kill(self) -> None:
+        """It holds nothing that could be lost."""
+        self._child.kill()
+        self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout):
+            with contextlib.suppress(OSError):  # what was still to be sent to it
+                if pipe:
+                    pipe.close()
 
 
 def _texts(batch: pa.RecordBatch, writer: PromptWriter) -> pa.RecordBatch:
     """The columns of text for these samples, which become Python objects for it."""
-    texts = [writer.write(row) for row in batch.select(_GIVEN).to_pylist()]
+    texts = [writer.write(row) for row in batch.select(_GIVEN.names).to_pylist()]
     columns = (
         [text.prompt for text in texts],
         [text.completion for text in texts],
@@ -88,3 +129,17 @@ def _joined(batch: pa.RecordBatch, texts: pa.RecordBatch) -> pa.RecordBatch:
     for field, column in zip(_TEXTS, texts.columns, strict=True):
         batch = batch.set_column(SAMPLES.get_field_index(field.name), field, column)
     return batch
+
+
+def main() -> None:
+    """Answer until nothing more comes."""
+    writer = PromptWriter(Prompts.model_validate_json(sys.argv[1]))
+    gc.set_threshold(200_000)  # syntax trees are many objects without a cycle: looking for one took a third of the time
+    with pa.ipc.new_stream(sys.stdout.buffer, _TEXTS) as answers:
+        for batch in pa.ipc.open_stream(sys.stdin.buffer):
+            answers.write_batch(_texts(batch, writer))
+            sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

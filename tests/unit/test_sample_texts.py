@@ -1,12 +1,16 @@
 """Texts of samples from several processes: the rows of one process in the same order, or an outage, never a hang."""
 
-import multiprocessing
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 import pytest
 
+from case2code import parts
 from case2code.errors import OutageError
 from case2code.prompts import PromptWriter
 from case2code.recipe import Prompts
@@ -14,6 +18,7 @@ from case2code.records import SAMPLES
 from case2code.sample_texts import with_texts
 
 SETTINGS = Prompts()
+TESTS = Path(__file__).parents[1]
 
 
 def sample(number: int) -> dict[str, Any]:
@@ -45,9 +50,25 @@ def test_a_killed_process_is_an_outage():
     def killing() -> Iterator[pa.RecordBatch]:
         for number, batch in enumerate(batches(50)):
             if number == 25:
-                for child in multiprocessing.active_children():
-                    child.kill()
+                for child in psutil.Process().children():
+                    if "case2code.sample_texts" in child.cmdline():
+                        child.kill()
             yield batch
 
-    with pytest.raises(OutageError, match="write the texts of samples was killed"):
+    with pytest.raises(OutageError, match="writes the texts of samples ended with status -9"):
         list(with_texts(killing(), SETTINGS))
+
+
+def test_the_program_that_publishes_is_not_run_again_by_its_processes(tmp_path: Path):
+    """In a task it is Airflow's, which starts only where its settings are."""
+    program = tmp_path / "airflow"
+    program.write_text(
+        "import sys\n"
+        "print('started', flush=True)\n"
+        f"sys.path += {[str(folder) for folder in (parts.INCLUDE, TESTS)]!r}\n"
+        "from case2code.sample_texts import with_texts\n"
+        "from unit.test_sample_texts import SETTINGS, batches\n"
+        "print(sum(batch.num_rows for batch in with_texts(batches(4), SETTINGS)))\n"
+    )
+    done = subprocess.run([sys.executable, str(program)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["started", "8"]
