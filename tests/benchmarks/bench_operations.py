@@ -118,7 +118,7 @@ def write_recipe(folder: Path, index: str, number: int) -> Path:
     content = {
         "name": "bench",
         "sources": [{"pypi": {"projects": ["corpus"], "index": index}}],
-        "rules": ["returns_value"],
+        "rules": ["returns_value", "duplicate"],
         "benchmarks": {"sets": []},
         "writers": [{"boundary": {"inputs": 12}}],
         "execute": {"max_output_chars": 100_000 + number},
