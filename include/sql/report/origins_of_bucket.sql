@@ -33,53 +33,37 @@ ran AS (
     INNER JOIN executions USING (function_id, arguments)
 ),
 
--- Lists keep this small: a function has hundreds of lines and branches that its inputs reach again and again.
-reached AS (
-    SELECT
-        function_id,
-        origin,
-        is_free,
-        list_distinct(flatten(list(lines))) AS lines,
-        list_distinct(flatten(list(branches))) AS branches,
-        list(DISTINCT value) FILTER (is_returned) AS outputs
-    FROM ran
-    GROUP BY function_id, origin, is_free
-),
-
 facts AS (
-    SELECT
+    SELECT DISTINCT
         function_id,
         origin,
         is_free,
         'line' AS kind,
         unnest(lines)::VARCHAR AS fact
-    FROM reached
+    FROM ran
     UNION ALL
-    SELECT
+    SELECT DISTINCT
         function_id,
         origin,
         is_free,
         'branch',
         unnest(branches)::VARCHAR
-    FROM reached
+    FROM ran
     UNION ALL
-    SELECT
+    SELECT DISTINCT
         function_id,
         origin,
         is_free,
         'output',
-        unnest(outputs)
-    FROM reached
+        value
+    FROM ran
+    WHERE is_returned
 ),
 
 new_facts AS (
-    SELECT
-        function_id,
-        kind,
-        unnest(coalesce(list(origin) FILTER (is_free), list(origin))) AS origin
+    SELECT *
     FROM facts
-    GROUP BY function_id, kind, fact
-    HAVING count(*) FILTER (is_free) <= 1
+    QUALIFY count(*) FILTER (is_free) OVER (PARTITION BY function_id, kind, fact) = is_free::INTEGER
 ),
 
 added AS (
