@@ -9,9 +9,11 @@ from typing import Any, Final
 import pyarrow as pa
 
 from case2code import database, human_eval, parts, values
+from case2code.case_formats import session
 from case2code.errors import ConfigurationError
 from case2code.evaluation import Evaluation, Part, Settings, answers_prefix, difficulty_key, settings_of
 from case2code.models import Tools
+from case2code.prompts import call_arguments
 from case2code.recipe import Recipe
 from case2code.records import DIFFICULTY, QUESTIONS
 from case2code.snapshot import Snapshot, open_snapshot
@@ -90,7 +92,7 @@ def _question(row: dict[str, Any], settings: Settings, template: Template) -> di
         | {"arguments": _renamed(case["arguments"], names) if settings.names == "hidden" else case["arguments"]}
         for case in row["cases"]
     ]
-    shown = "\n".join(call_text(function_name, case, positional) for case in cases if case["shown"])
+    shown = "\n".join(_call(function_name, case, positional) for case in cases if case["shown"])
     prompt = template.substitute(function_name=function_name, cases=shown).rstrip() + "\n"
     return {
         "sample_id": row["sample_id"],
@@ -120,15 +122,7 @@ def _renamed(arguments: str, names: dict[str, str]) -> str:
     return values.encode({names[name]: value for name, value in values.parse(arguments).items()})
 
 
-def call_text(name: str, case: dict[str, Any], positional_only: list[str]) -> str:
-    """A case as a Python session shows it.
-
-    >>> call_text("f", {"arguments": "{'x': 1, 'y': 'a'}", "outcome": "returned", "value": "'aa'"}, ["x"])
-    ">>> f(1, y='a')\\n'aa'"
-    """
-    arguments = [
-        values.encode(value) if parameter in positional_only else f"{parameter}={values.encode(value)}"
-        for parameter, value in values.parse(case["arguments"]).items()
-    ]
-    result = f"raises {case['value']}" if case["outcome"] == "raised" else case["value"]
-    return f">>> {name}({', '.join(arguments)})\n{result}"
+def _call(name: str, case: dict[str, Any], positional_only: list[str]) -> str:
+    """A case as a Python session shows it."""
+    arguments = call_arguments(case["arguments"], set(positional_only), {})
+    return session.text(name, arguments, case["outcome"], case["value"])
