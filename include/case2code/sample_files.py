@@ -51,7 +51,7 @@ def write_files(
     sizes = {row["split"]: row["samples"] for row in database.query(connection, "select/split_sizes").to_pylist()}
     splits = sorted(sizes)
     batches = chain.from_iterable(_in_order(connection, parts, split) for split in splits)
-    samples = with_texts(batches, day.recipe.prompts)
+    samples = with_texts(batches, day.recipe.prompts, sum(sizes.values()))
     files = [file for split in splits for file in _cut(samples, split, sizes[split], spool)]
     return sorted(files, key=lambda file: str(file["path"]))
 

@@ -13,7 +13,6 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import chain
 from typing import Final
 
 import pyarrow as pa
@@ -29,21 +28,21 @@ _GIVEN: Final = pa.schema(
     [SAMPLES.field(name) for name in ("sample_id", "split", "function_name", "code", "parameters", "cases")]
 )
 _TEXTS: Final = pa.schema([SAMPLES.field(name) for name in ("prompt", "completion", "prompt_template", "names_shown")])
+#: Samples that the process itself writes: a second's work.
+MAX_HERE: Final = 5_000
 #: Batches that wait for the main process, for each process that writes texts.
 _AHEAD: Final = 3
 
 
-def with_texts(batches: Iterator[pa.RecordBatch], settings: Prompts) -> Iterator[pa.RecordBatch]:
-    """The samples with prompt and completion, in the same order.
+def with_texts(batches: Iterator[pa.RecordBatch], settings: Prompts, samples: int) -> Iterator[pa.RecordBatch]:
+    """The `samples` of all batches with prompt and completion, in the same order.
 
-    What fits into one batch is written here, since a process takes longer to start. Raises OutageError where a process
-    that writes has ended.
+    Few are written here, since a process takes longer to start. Raises OutageError where a process that writes has
+    ended.
     """
-    first, second = next(batches, None), next(batches, None)
-    if first is None:
-        return
-    if second is None:
-        yield _joined(first, _texts(first, PromptWriter(settings)))
+    if samples <= MAX_HERE:
+        writer = PromptWriter(settings)
+        yield from (_joined(batch, _texts(batch, writer)) for batch in batches)
         return
     processes = [_Process(settings) for _ in os.sched_getaffinity(0)]
     idle = queue.SimpleQueue[_Process]()
@@ -60,7 +59,7 @@ def with_texts(batches: Iterator[pa.RecordBatch], settings: Prompts) -> Iterator
     waiting: deque[tuple[pa.RecordBatch, Future[pa.RecordBatch]]] = deque()
     with ThreadPoolExecutor(len(processes)) as threads:
         try:
-            for batch in chain((first, second), batches):
+            for batch in batches:
                 waiting.append((batch, threads.submit(write, batch)))
                 if len(waiting) == len(processes) * _AHEAD:
                     yield _next(waiting)
