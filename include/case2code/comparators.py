@@ -44,12 +44,23 @@ def _same(first: Any, second: Any) -> bool:
     if type(first) is not type(second):
         return False
     if type(first) is dict:
-        return len(first) == len(second) and all(k in second and _same(v, second[k]) for k, v in first.items())
+        return len(first) == len(second) and _same_items(first, second)
     if type(first) in (list, tuple):
         return len(first) == len(second) and all(map(_same, first, second))
     if type(first) is float:
         return first == second or (math.isnan(first) and math.isnan(second))
     return bool(first == second)
+
+
+def _same_items(first: dict[Any, Any], second: dict[Any, Any]) -> bool:
+    """Not by look-up: nan is no key that is found again."""
+    rest = list(second.items())
+    for item in first.items():
+        found = next((n for n, other in enumerate(rest) if _same(item, other)), None)
+        if found is None:
+            return False
+        del rest[found]
+    return True
 
 
 def _close(first: str, second: str) -> bool:

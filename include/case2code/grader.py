@@ -169,12 +169,23 @@ def _same(a: Any, b: Any) -> bool:
             return False
         if getattr(a, "default_factory", None) is not getattr(b, "default_factory", None):
             return False
-        return sorted(map(_label, a)) == sorted(map(_label, b)) and all(_same(a[key], b[key]) for key in a)
+        return len(a) == len(b) and _same_items(a, b)
     if type(a) in (set, frozenset):
         return sorted(map(_label, a)) == sorted(map(_label, b))
     if type(a) in (list, tuple, deque):
         return len(a) == len(b) and getattr(a, "maxlen", 0) == getattr(b, "maxlen", 0) and all(map(_same, a, b))
     return _label(a) == _label(b)
+
+
+def _same_items(a: Any, b: Any) -> bool:
+    """Not by look-up: nan is no key that is found again."""
+    rest = list(b.items())
+    for item in a.items():
+        found = next((n for n, other in enumerate(rest) if _same(item, other)), None)
+        if found is None:
+            return False
+        del rest[found]
+    return True
 
 
 def _label(value: Any) -> tuple[str, str]:
