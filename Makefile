@@ -41,7 +41,7 @@ airflow: .venv/installed ## Run an airflow command against the stack of `make up
 
 # The tests of the whole stack wait a lot, so they run beside the others; what they print comes at the end.
 test: .venv/installed ## Run all tests, the end-to-end ones on the embedded stack too  [TESTS=tests/unit]
-	@mkdir -p build && $(PY) -m pytest $(TESTS) -m stack > build/test-stack.log 2>&1 & stack=$$!; \
+	@mkdir -p build; $(PY) -m pytest $(TESTS) -m stack > build/test-stack.log 2>&1 & stack=$$!; \
 	  trap 'kill $$stack 2>/dev/null || true' EXIT; status=0; \
 	  $(PY) -m pytest $(TESTS) -m 'not stack' -n logical --dist loadscope || test $$? = 5 || status=1; \
 	  wait $$stack || test $$? = 5 || status=1; \
