@@ -58,6 +58,8 @@ def run_refresh(
             try:
                 state = client.run(run_id)["state"]
                 live.update(watch.table())
+                if not console.is_terminal:  # nobody sees the table before the end
+                    watch.say_ended(console)
                 answered = time.monotonic()
             except OutageError:  # the API server takes a while to start again
                 if time.monotonic() - answered > _PATIENCE_SECONDS:
@@ -80,6 +82,17 @@ class _Watch:
         self.run_id = run_id
         self.counts: dict[tuple[str, int], dict[str, Any]] = {}
         self.words: dict[tuple[str, int], str] = {}
+        self.said: set[str] = set()
+
+    def say_ended(self, console: Console) -> None:
+        """A line for each stage that has ended since the last call."""
+        tasks = self.client.tasks(self.run_id)
+        for stage in STAGES:
+            mine = [task for task in tasks if task["task_id"] == stage]
+            if mine and stage not in self.said and all(task["state"] in _ENDED for task in mine):
+                self.said.add(stage)
+                words = ", ".join(filter(None, [self._told(mine), _seconds(mine)]))
+                console.print(f"{stage} ended: {words}", highlight=False, soft_wrap=True)
 
     def table(self) -> Group:
         tasks = self.client.tasks(self.run_id)
