@@ -214,7 +214,8 @@ class Store:
 
     def read_table(self, key: str, columns: list[str] | None = None) -> pa.Table:
         """Raises KeyError where there is no such table, and CorruptError."""
-        return pq.read_table(io.BytesIO(self.read_parquet(key)), columns=columns)
+        # Not pq.read_table, whose threads may hold the stream for longer than the interpreter lives: it then aborts.
+        return pq.ParquetFile(io.BytesIO(self.read_parquet(key))).read(columns)
 
     def find_table(self, key: str, columns: list[str]) -> pa.Table | None:
         """The table, or None where it has to be made: there is none, or it is corrupt."""

@@ -1,4 +1,4 @@
-"""The real DAG with a paid endpoint: batches without a worker, budgets, dry runs.
+"""The real DAGs with a paid endpoint: batches without a worker, budgets, dry runs, a training, an evaluation.
 
 The endpoint is a stand-in that speaks OpenAI's protocol; scheduler, triggerer, S3 and the SDK are real.
 """
@@ -13,7 +13,9 @@ import psutil
 import pytest
 from rich.console import Console
 
+from builders.made_snapshot import ADD, HALVE, NAME, SHOUT, publish, sample
 from case2code.ledger import BUCKETS
+from case2code.publish_evaluation import read_leaderboard
 from case2code.recipe import load_recipe
 from case2code.store import Access, Store
 from case2code.write_inputs import inputs_ledger
@@ -23,6 +25,7 @@ from case2code_embedded.servers import start_servers
 from case2code_embedded.stack import BUCKET, Stack, open_stack
 from stand_ins import chat_endpoint
 from stand_ins.chat_endpoint import KEY, MODEL, ChatEndpoint, completion
+from tests.e2e import runs
 from tests.e2e.conftest import DAYS
 from tests.e2e.test_refresh import kill_task
 
@@ -166,3 +169,65 @@ def test_a_budget_ends_the_writing_and_the_night_is_published_and_says_so(
     day = paid_store.read_json(f"snapshots/frugal/days/{DAYS[1]:%Y-%m-%d}.json")
     manifest = paid_store.read_json(f"snapshots/frugal/{day['version']}/manifest.json")
     assert manifest["unwritten"] == [{"origin": f"llm:{MODEL}", "functions": 3}]
+
+
+@pytest.fixture(scope="module")
+def made(paid_store: Store) -> str:
+    """A published snapshot: twelve samples to train on, three held out."""
+    code = "def plus_{0}(x):\n    return x + {0}\n"
+    train = [
+        sample(
+            f"plus_{n}",
+            code.format(n),
+            [(f"{{'x': {x}}}", str(x + n)) for x in range(4)],
+            split="train",
+            prompt=f"What adds {n}?\n",
+        )
+        for n in range(12)
+    ]
+    publish(paid_store, [*train, ADD, SHOUT, HALVE])
+    return NAME
+
+
+def test_a_model_is_trained_while_no_worker_waits_and_compared_with_its_base(
+    paid: AirflowClient, paid_store: Store, endpoint: ChatEndpoint, made: str
+) -> None:
+    knows = "```python\ndef add(x, y):\n    return x + y\n```"
+    endpoint.answer = lambda prompt: completion("I do not know.")
+    endpoint.tuning.hold = "running"
+    run_id = runs.start(
+        paid,
+        "case2code_train",
+        {
+            "model": MODEL,
+            "snapshot": made,
+            "names": "shown",
+            "max_cost_usd": 5,
+            **{f"{prefix}usd_per_million_{way}": 1.0 for prefix in ("", "tuned_") for way in ("in", "out")},
+            "usd_per_million_trained": 10.0,
+        },
+    )
+    wait_until(lambda: runs.states(paid, "case2code_train", run_id).get("tune_model") == "deferred")
+    wait_until(lambda: slots(paid, "case2code_llm")[:2] == (1, 0))
+    (job,) = endpoint.tuning.jobs.values()
+    endpoint.answers[f"ft:{MODEL}:made:{job.suffix or ''}:{job.identity}"] = lambda prompt: completion(knows)
+    endpoint.tuning.hold = None
+    assert runs.ended(paid, "case2code_train", run_id) == "success"
+
+    assert len(endpoint.tuning.jobs) == 1, "one job was paid for"
+    (key,) = [key for key in paid_store.keys("trainings/made/") if key.endswith("/report.json")]
+    held_out, human_eval = paid_store.read_json(key)["sets"]
+    assert [round(change["value"], 3) for change in held_out["difference"]] == [0.333]
+    assert [change["value"] for change in human_eval["difference"]] == [0.0]
+
+
+def test_a_snapshot_is_evaluated_without_an_endpoint(
+    paid: AirflowClient, paid_store: Store, endpoint: ChatEndpoint, made: str
+) -> None:
+    asked = len(endpoint.prompts)
+    run_id = runs.start(paid, "case2code_evaluate", {"model": "baseline:search", "snapshot": made})
+    assert runs.ended(paid, "case2code_evaluate", run_id) == "success"
+    assert set(runs.states(paid, "case2code_evaluate", run_id).values()) == {"success"}
+    rows = [row for row in read_leaderboard(paid_store, made) if row["model"] == "baseline:search"]
+    assert rows
+    assert len(endpoint.prompts) == asked
