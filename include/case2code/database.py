@@ -150,6 +150,19 @@ def create(connection: duckdb.DuckDBPyConnection, name: str, path: str, **values
         raise OutageError(f"DuckDB could not read what {path}.sql needs: {error}") from error
 
 
+def create_empty(connection: duckdb.DuckDBPyConnection, name: str, schema: pa.Schema) -> None:
+    """Make an empty table inside DuckDB, for `append`."""
+    connection.from_arrow(schema.empty_table()).create(name)
+
+
+def append(connection: duckdb.DuckDBPyConnection, name: str, path: str, **values: Any) -> None:
+    """Add the answer of the statement of one file to a table inside DuckDB. Raises OutageError as `run` does."""
+    try:
+        connection.sql(statement(path), params=values).insert_into(name)
+    except duckdb.IOException as error:
+        raise OutageError(f"DuckDB could not read what {path}.sql needs: {error}") from error
+
+
 def run(connection: duckdb.DuckDBPyConnection, path: str, **values: Any) -> int:
     """Run a statement that changes something; returns how many rows. Raises OutageError where S3 does not answer."""
     try:

@@ -28,7 +28,7 @@ from case2code.probes import Probe, ProbeSet
 from case2code.recipe import Benchmarks, fingerprint
 from case2code.records import EXECUTIONS, PROBES
 from case2code.store import Store
-from case2code.write_inputs import open_functions
+from case2code.write_inputs import kept_buckets, open_functions
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +64,10 @@ SCREENS: Final = pa.schema(
 )
 
 
+#: What functions compute on the shared probes, as one id.
+BEHAVIOURS: Final = pa.schema([(name, pa.string()) for name in ("function_id", "behaviour_id")])
+#: Functions that compute what the solution of a benchmark's task computes.
+BENCHMARK_TWINS: Final = pa.schema([(name, pa.string()) for name in ("function_id", "task")])
 #: What the recipe does not want of what functions compute.
 BEHAVIOUR_DROPS: Final = pa.schema([(name, pa.string()) for name in ("function_id", "rule", "reason")])
 
@@ -165,15 +169,22 @@ def open_behaviour(connection: duckdb.DuckDBPyConnection, day: Day, store: Store
 
     The tables are `behaviours` (function_id, behaviour_id), `benchmark_twins` (function_id, task) and
     `behaviour_drops` (function_id, rule, reason), which has what the recipe does not want of them. The connection has
-    the day's functions, verdicts, inputs and executions already.
+    the day's functions and verdicts already. A bucket of the ledgers at a time is looked at, which bounds memory;
+    afterwards `inputs`, `executions` and `probes` are those of the last.
     """
     evidence = {"min_returned": MIN_RETURNED, "min_distinct_outputs": MIN_DISTINCT_OUTPUTS}
+    executions, ledger = executions_ledger(store, day.recipe.execute), probes_ledger(store)
     _open_sets(connection, read_references(day.recipe.benchmarks), [])
-    _open_probes(connection, probes_ledger(store), list(BUCKETS))
-    database.run(connection, "behaviour/create_tried")
-    database.run(connection, "behaviour/create_own_inputs")
-    database.run(connection, "behaviour/create_behaviours", **evidence)
-    database.run(connection, "behaviour/create_benchmark_twins", **evidence)
+    database.create_empty(connection, "behaviours", BEHAVIOURS)
+    database.create_empty(connection, "benchmark_twins", BENCHMARK_TWINS)
+    for bucket in kept_buckets(connection):
+        open_inputs(connection, day, store, [bucket])
+        database.view(connection, "executions", store, executions.objects(bucket), EXECUTIONS)
+        _open_probes(connection, ledger, [bucket])
+        database.run(connection, "behaviour/create_tried")
+        database.run(connection, "behaviour/create_own_inputs")
+        database.append(connection, "behaviours", "behaviour/behaviours", **evidence)
+        database.append(connection, "benchmark_twins", "behaviour/benchmark_twins", **evidence)
     database.run(
         connection,
         "behaviour/create_behaviour_drops",

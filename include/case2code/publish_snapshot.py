@@ -30,9 +30,10 @@ from case2code.probe_behaviour import open_behaviour
 from case2code.re_execution import run_again
 from case2code.records import CASES, FILES, REPOSITORIES, SAMPLES
 from case2code.sample_files import write_files
-from case2code.select_cases import open_executions, open_scores, open_splits
+from case2code.select_cases import open_scores, open_splits
 from case2code.snapshot import Snapshot, day_key, latest_key, snapshots_prefix
 from case2code.store import Store, to_json
+from case2code.write_inputs import open_functions
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ def open_day(connection: duckdb.DuckDBPyConnection, day: Day, store: Store) -> N
     files = sorted({key for key in repositories["files_key"].to_pylist() if key})
     database.view(connection, "repositories", store, [day.table_key("repositories")], REPOSITORIES)
     database.view(connection, "files", store, files, FILES)
-    open_executions(connection, day, store)
+    open_functions(connection, day, store)
     open_behaviour(connection, day, store)
     clusters.view(connection, day.recipe, store)
     database.view(connection, "cases", store, [day.table_key("cases")], CASES)

@@ -13,10 +13,8 @@ import pyarrow as pa
 
 from case2code import database
 from case2code.day import Day
-from case2code.execute_inputs import executions_ledger, open_inputs
-from case2code.ledger import BUCKETS
 from case2code.probe_behaviour import open_behaviour
-from case2code.records import CASES, EXECUTIONS, MUTATION_SCORES
+from case2code.records import CASES, MUTATION_SCORES
 from case2code.run_mutants import open_subjects
 from case2code.shown_cases import Choice, choose
 from case2code.store import Store
@@ -47,7 +45,7 @@ _UNDER_DETERMINED: Final = pa.schema([("function_id", pa.string()), ("reason", p
 def select_cases(day: Day, store: Store) -> dict[str, int]:
     """Write the day's `cases` and `mutation_scores`; returns counts."""
     connection = database.connect(store)
-    open_executions(connection, day, store)
+    open_functions(connection, day, store)
     open_behaviour(connection, day, store)
     open_splits(connection, day)
     scores: list[pa.Table] = [MUTATION_SCORES.empty_table()]
@@ -61,15 +59,6 @@ def select_cases(day: Day, store: Store) -> dict[str, int]:
         *(counts["cases"], counts["executions"], counts["samples"], store.uri(key)),
     )
     return counts
-
-
-def open_executions(connection: duckdb.DuckDBPyConnection, day: Day, store: Store) -> None:
-    """Make the day's functions, verdicts and the ledgers `inputs` and `executions` readable in SQL."""
-    open_functions(connection, day, store)
-    open_inputs(connection, day, store, list(BUCKETS))
-    ledger = executions_ledger(store, day.recipe.execute)
-    keys = [key for bucket in BUCKETS for key in ledger.objects(bucket)]
-    database.view(connection, "executions", store, keys, EXECUTIONS)
 
 
 def open_splits(connection: duckdb.DuckDBPyConnection, day: Day) -> None:

@@ -40,8 +40,8 @@ SCHEMAS = {
     "own_inputs": pa.schema(
         [("function_id", pa.string()), ("arguments", pa.list_(pa.string())), ("own_hash", pa.string())]
     ),
-    "behaviours": pa.schema([("function_id", pa.string()), ("behaviour_id", pa.string())]),
-    "benchmark_twins": pa.schema([("function_id", pa.string()), ("task", pa.string())]),
+    "behaviours": probe_behaviour.BEHAVIOURS,
+    "benchmark_twins": probe_behaviour.BENCHMARK_TWINS,
     "behaviour_drops": probe_behaviour.BEHAVIOUR_DROPS,
     "judged_cases": records.CASES,
     "subjects": _subjects,

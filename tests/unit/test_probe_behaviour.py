@@ -16,8 +16,9 @@ from case2code.plan_day import Shard
 from case2code.probe_behaviour import open_behaviour, probe_behaviour, probes_ledger
 from case2code.run_mutants import run_mutants
 from case2code.sandbox import Execution, Sandbox
-from case2code.select_cases import open_executions, select_cases
+from case2code.select_cases import select_cases
 from case2code.store import Store
+from case2code.write_inputs import open_functions
 
 #: Solutions of HumanEval tasks in other words: other names, loops for comprehensions, one more parameter.
 TWINS = {
@@ -109,7 +110,7 @@ def prepared(store: Store, codes: list[str], **changes: Any) -> tuple[Day, Shard
 def tables(day: Day, store: Store) -> dict[str, dict[str, Any]]:
     """`behaviours`, `benchmark_twins` and the rules of `behaviour_drops`, by the name of the function."""
     connection = database.connect(store)
-    open_executions(connection, day, store)
+    open_functions(connection, day, store)
     open_behaviour(connection, day, store)
     names = {r["function_id"]: r["name"] for r in connection.table("functions").to_arrow_table().to_pylist()}
     found = {}

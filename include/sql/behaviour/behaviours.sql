@@ -1,6 +1,5 @@
--- What the kept functions compute on the shared probes, as one id: equal for functions that return the same for each of
--- them. Where few probes return, or what they return says little, there is none.
-CREATE OR REPLACE TEMP TABLE behaviours AS
+-- What the kept functions of a bucket compute on the shared probes, as one id: equal for functions that return the same
+-- for each of them. Where few probes return, or what they return says little, there is none.
 SELECT
     probes.function_id,
     md5(probes.probe_set || ' ' || probes.outputs::VARCHAR) AS behaviour_id

@@ -1,6 +1,5 @@
--- Functions that compute the same as a benchmark's reference solution: on each of its inputs, and on all of their own
--- that both take. Few cases, or few different outputs, prove nothing.
-CREATE OR REPLACE TEMP TABLE benchmark_twins AS
+-- Functions of a bucket that compute the same as a benchmark's reference solution: on each of its inputs, and on all of
+-- their own that both take. Few cases, or few different outputs, prove nothing.
 WITH trials AS (
     SELECT
         alike.function_id,
