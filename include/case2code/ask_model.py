@@ -36,7 +36,7 @@ def ask_model(evaluation: Evaluation, part: Part, store: Store, tools: Tools, ru
     ledger.mend(BUCKETS)
     with database.connect(store) as connection:
         database.view(connection, "questions", store, [evaluation.key("questions", part.name)], QUESTIONS)
-        database.view(connection, "answers", store, ledger.all_objects(), ANSWERS)
+        database.view(connection, "answers", store, ledger.objects(), ANSWERS)
         missing = database.query(connection, "evaluate/unanswered", answers=settings.samples).to_pylist()
     counts: dict[str, Any] = {"asked": 0, "tokens": 0, "cost_usd": 0.0}
     if not missing:
@@ -74,7 +74,7 @@ def ask_questions(
 
 def read_answers(ledger: Ledger) -> dict[tuple[str, int], str]:
     """Texts of all answers in the ledger, by prompt hash and number."""
-    rows = [row for key in ledger.all_objects() for row in ledger.store.read_table(key).to_pylist()]
+    rows = [row for key in ledger.objects() for row in ledger.store.read_table(key).to_pylist()]
     return {(row["prompt_hash"], row["number"]): row["text"] for row in rows}
 
 

@@ -17,6 +17,7 @@ from case2code.comparators import agrees
 from case2code.execute_inputs import limits_of
 from case2code.extract_functions import extract
 from case2code.mutation.kills import Expectation, Subject, fates, mutant_limits
+from case2code.re_execution import PATIENCE
 from case2code.recipe import Execute
 from case2code.records import PUBLISHED_CASES
 from case2code.sandbox import Limits, Program, Sandbox
@@ -40,8 +41,6 @@ _PROGRAMS: Final = pa.schema(
 _BATCH: Final = 512
 _EXAMPLES: Final = 3
 _ALL: Final = 10**12
-#: A program that is audited may take so many times the CPU time that the recipe gave it: a slower machine is no fault.
-_PATIENCE: Final = 4
 
 #: What is told of the progress: a step, how many samples it has seen, and of how many.
 Tell = Callable[[str, int, int], None]
@@ -93,7 +92,7 @@ def audit(snapshot: Snapshot, pythons: list[Interpreter], tell: Tell, limit: int
     found = [same_bytes, *statements(connection, total)]
     found.append(undefined_names(_rows(connection, number), number, tell))
     execute = _execute(snapshot)
-    limits = replace(limits_of(execute), cpu_seconds=execute.cpu_seconds * _PATIENCE)
+    limits = replace(limits_of(execute), cpu_seconds=execute.cpu_seconds * PATIENCE)
     for python in pythons:
         for seed in HASH_SEEDS:
             found.append(reproduced(_rows(connection, number), limits, python, seed, lambda s, n: tell(s, n, number)))

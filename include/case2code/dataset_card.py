@@ -28,7 +28,7 @@ _PICTURES: Final = {
 
 
 def documents(connection: duckdb.DuckDBPyConnection, day: Day, manifest: dict[str, Any]) -> dict[str, str]:
-    """Texts by path, from the manifest and the view `samples`."""
+    """Texts by path, from the manifest and the view `samples`; `croissant` comes after them."""
     rows = database.query(connection, "report/attribution").to_pylist()
     splits, licenses = Counter[str](), Counter[str]()
     for row in rows:
@@ -46,7 +46,6 @@ def documents(connection: duckdb.DuckDBPyConnection, day: Day, manifest: dict[st
     for name, title in _PICTURES.items():
         bars = [(row["label"], row["samples"]) for row in histograms if row["plot"] == name]
         found[f"plots/{name}.svg"] = plots.bars(title, bars)
-    found["croissant.json"] = json.dumps(_croissant(day, manifest, found["README.md"]), indent=1) + "\n"
     return found
 
 
@@ -142,8 +141,8 @@ _CONTEXT: Final = {
 }
 
 
-def _croissant(day: Day, manifest: dict[str, Any], card: str) -> dict[str, Any]:
-    """The snapshot in Croissant 1.0 (mlcommons.org/croissant), from the schema that the card has too."""
+def croissant(day: Day, manifest: dict[str, Any], card: str) -> str:
+    """The snapshot with this card in Croissant 1.0 (mlcommons.org/croissant), from the schema that the card has too."""
     files = [
         {
             "@type": "cr:FileObject",
@@ -171,7 +170,7 @@ def _croissant(day: Day, manifest: dict[str, Any], card: str) -> dict[str, Any]:
         "encodingFormat": "application/x-parquet",
         "includes": "data/*.parquet",
     }
-    return {
+    content = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
@@ -192,6 +191,7 @@ def _croissant(day: Day, manifest: dict[str, Any], card: str) -> dict[str, Any]:
             }
         ],
     }
+    return json.dumps(content, indent=1) + "\n"
 
 
 def _croissant_field(field: pa.Field, parent: str, column: str) -> dict[str, Any]:
@@ -218,4 +218,4 @@ def markdown(rows: list[dict[str, Any]], *columns: str) -> str:
 
 def cell(value: Any) -> str:
     """A value in a Markdown table; names come from outside and must not end the cell or begin HTML."""
-    return str(value).replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return str(value).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

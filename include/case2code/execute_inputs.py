@@ -66,11 +66,11 @@ def execute_inputs(day: Day, shard: Shard, store: Store) -> dict[str, int]:
     settings = day.recipe.execute
     others = [interpreters.find(name) for name in settings.also_on]  # a missing one fails before anything runs
     ledger = executions_ledger(store, settings)
-    ledger.mend(bucket for bucket, _ in shard.members)
+    ledger.mend(shard.buckets)
     counts = _execute(_missing(day, shard, store, ledger), settings, ledger, None)
     for python in others:
         elsewhere = elsewhere_ledger(store, settings, python)
-        elsewhere.mend(bucket for bucket, _ in shard.members)
+        elsewhere.mend(shard.buckets)
         again = _execute(_missing_elsewhere(day, shard, store, ledger, elsewhere), settings, elsewhere, python)
         counts["executions_elsewhere"] = counts.get("executions_elsewhere", 0) + again["executions"]
     return counts
@@ -116,9 +116,9 @@ def _execute(
 def _missing(day: Day, shard: Shard, store: Store, ledger: Ledger) -> list[sandbox.Program]:
     connection = database.connect(store)
     open_functions(connection, day, store)
-    buckets = [bucket for bucket, _ in shard.members]
+    buckets = shard.buckets
     open_inputs(connection, day, store, buckets)
-    keys = [key for bucket in buckets for key in ledger.objects(bucket)]
+    keys = ledger.objects(buckets)
     database.view(connection, "executions", store, keys, EXECUTIONS)
     rows = database.query(connection, "select/inputs_without_executions", buckets=buckets).to_pylist()
     return [sandbox.Program(r["function_id"], r["code"], r["name"], tuple(r["arguments"])) for r in rows]
@@ -136,10 +136,10 @@ def _missing_elsewhere(
 ) -> list[sandbox.Program]:
     connection = database.connect(store)
     open_functions(connection, day, store)
-    buckets = [bucket for bucket, _ in shard.members]
+    buckets = shard.buckets
     open_inputs(connection, day, store, buckets)
     for name, one in (("executions", ledger), ("executions_elsewhere", elsewhere)):
-        keys = [key for bucket in buckets for key in one.objects(bucket)]
+        keys = one.objects(buckets)
         database.view(connection, name, store, keys, EXECUTIONS)
     rows = database.query(connection, "select/executions_to_compare", buckets=buckets).to_pylist()
     return [sandbox.Program(r["function_id"], r["code"], r["name"], tuple(r["arguments"])) for r in rows]
@@ -152,7 +152,7 @@ def open_version_bound(connection: duckdb.DuckDBPyConnection, day: Day, store: S
     """
     settings = day.recipe.execute
     ledgers = [elsewhere_ledger(store, settings, interpreters.find(name)) for name in settings.also_on]
-    keys = [key for ledger in ledgers for bucket in buckets for key in ledger.objects(bucket)]
+    keys = [key for ledger in ledgers for key in ledger.objects(buckets)]
     database.view(connection, "executions_elsewhere", store, keys, EXECUTIONS)
     database.create(connection, "version_bound", "select/version_bound")
 
@@ -160,7 +160,7 @@ def open_version_bound(connection: duckdb.DuckDBPyConnection, day: Day, store: S
 def open_inputs(connection: duckdb.DuckDBPyConnection, day: Day, store: Store, buckets: list[str]) -> None:
     """Make the ledgers of the recipe's writers readable in SQL as `inputs`."""
     ledgers = [inputs_ledger(store, writer) for writer in day.recipe.writers]
-    keys = [key for ledger in ledgers for bucket in buckets for key in ledger.objects(bucket)]
+    keys = [key for ledger in ledgers for key in ledger.objects(buckets)]
     database.view(connection, "inputs", store, keys, INPUTS)
 
 

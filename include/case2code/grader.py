@@ -74,8 +74,9 @@ def program_of(answer: str) -> str:
     >>> program_of("Here:\\n```python\\nx = 1\\n```\\n")
     'x = 1\\n'
     """
-    blocks = re.findall(r"^```[^\n`]*\n(.*?)(?:^```|```\s*\Z)", answer, re.DOTALL | re.MULTILINE)
-    return blocks[-1] if blocks else answer
+    # A block ends where its own fence stands again: code may have shorter ones.
+    blocks = re.findall(r"^(`{3,})[^\n`]*\n(.*?)(?:^\1(?!`)|\1\s*\Z)", answer, re.DOTALL | re.MULTILINE)
+    return str(blocks[-1][1]) if blocks else answer
 
 
 def _holds(function: Any, case: dict[str, Any]) -> bool:

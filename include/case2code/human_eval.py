@@ -17,6 +17,7 @@ from case2code import benchmarks, sandbox
 from case2code.errors import ConfigurationError
 from case2code.evaluation import Settings
 from case2code.extraction.reading import Reading
+from case2code.programs import fenced
 from case2code.recipe import BenchmarkSet
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def _question(task: dict[str, Any], template: Template) -> dict[str, Any]:
         "cases": [case],
         "before": before,
         "tests": task["test"],
-        "completion": f"```python\n{code}```",
+        "completion": fenced(code),
         "loc": len(task["canonical_solution"].strip().splitlines()) + 1,
         "cyclomatic_complexity": 1 + Reading(function).branches,
         "license": "MIT",

@@ -11,7 +11,7 @@ whether they are deleted yet or not (`decisions/0012-maintenance.md`).
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,21 +72,22 @@ class Ledger:
         self.key = list(key)
         self._read: dict[str, dict[str, pa.Table]] = {bucket: {} for bucket in BUCKETS}
 
-    def objects(self, bucket: str) -> list[str]:
-        """Keys of the bucket's objects that count, oldest first."""
-        found = map(Range.of, self.store.keys(f"{self.prefix}/{bucket}/"))
-        return [one.key for one in visible(one for one in found if one)]
+    def objects(self, buckets: Collection[str] = BUCKETS) -> list[str]:
+        """Keys of the objects of these buckets that count, by bucket and oldest first; S3 is asked once."""
+        if not buckets:
+            return []
+        folders = {f"{self.prefix}/{bucket}/": list[Range]() for bucket in sorted(buckets)}
+        for one in map(Range.of, self.store.keys(min(folders) if len(folders) == 1 else f"{self.prefix}/")):
+            if one and one.folder in folders:
+                folders[one.folder].append(one)
+        return [one.key for found in folders.values() for one in visible(found)]
 
-    def all_objects(self) -> list[str]:
-        """Keys of the objects of all buckets."""
-        return [key for bucket in BUCKETS for key in self.objects(bucket)]
-
-    def mend(self, buckets: Iterable[str]) -> None:
+    def mend(self, buckets: Collection[str]) -> None:
         """Empty the objects that are corrupt: what was in them is missing then, and done again.
 
         An empty object keeps its number, so whoever appends at the same time, or compacts, sees a log as ever.
         """
-        for key in [key for bucket in buckets for key in self.objects(bucket)]:
+        for key in self.objects(buckets):
             content, tag = self.store.read_with_tag(key)
             if not is_sealed(content):
                 log.warning("%s is corrupt, its checksum says; its rows are made again", self.store.uri(key))

@@ -5,10 +5,12 @@ writes down what they said, and every later one reads that.
 """
 
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from case2code import parts
 from case2code.day import Day
+from case2code.errors import ConfigurationError
 from case2code.recipe import Part
 from case2code.sources import BARE, Deployment
 from case2code.store import Store
@@ -27,6 +29,11 @@ class Shard:
     def name(self) -> str:
         return f"{self.number:03d}-of-{self.count:03d}"
 
+    @property
+    def buckets(self) -> list[str]:
+        """The buckets of the ledgers that a share of functions is."""
+        return [bucket for bucket, _ in self.members]
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -37,7 +44,12 @@ class Shard:
 
 
 def plan_day(day: Day, store: Store, shards: int, deployment: Deployment = BARE) -> list[Shard]:
-    """Write the frozen recipe; return at most `shards` shares of (source part of the recipe, repository)."""
+    """Write the frozen recipe; return at most `shards` shares of (source part of the recipe, repository).
+
+    Raises ConfigurationError for a day that is not over: `latest` would point into the future for ever.
+    """
+    if day.as_of > datetime.now(UTC):
+        raise ConfigurationError(f"{day.date} is not over yet (UTC), so nobody can say what its sources were")
     day.write(store)
     key = f"{day.prefix}/repositories.json"
     try:

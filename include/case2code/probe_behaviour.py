@@ -120,14 +120,14 @@ def probe_behaviour(day: Day, shard: Shard, store: Store) -> dict[str, int]:
     Raises OutageError where S3 or the sandbox fails, and ConfigurationError where the machine offers less isolation
     than the recipe asks for or a benchmark cannot be read; what a function does is a row.
     """
-    buckets = [bucket for bucket, _ in shard.members]
+    buckets = shard.buckets
     ledger = probes_ledger(store)
     ledger.mend(buckets)
     connection = database.connect(store)
     open_functions(connection, day, store)
     open_inputs(connection, day, store, buckets)
     executions = executions_ledger(store, day.recipe.execute)
-    keys = [key for bucket in buckets for key in executions.objects(bucket)]
+    keys = executions.objects(buckets)
     database.view(connection, "executions", store, keys, EXECUTIONS)
     with _Prober(day.recipe.execute.min_isolation) as prober:
         references = read_references(day.recipe.benchmarks)
@@ -242,7 +242,7 @@ def _open_sets(connection: duckdb.DuckDBPyConnection, references: list[Reference
 
 
 def _open_probes(connection: duckdb.DuckDBPyConnection, ledger: Ledger, buckets: Sequence[str]) -> None:
-    keys = [key for bucket in buckets for key in ledger.objects(bucket)]
+    keys = ledger.objects(buckets)
     database.view(connection, "probes", ledger.store, keys, PROBES)
 
 

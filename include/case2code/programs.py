@@ -18,6 +18,17 @@ _STATEMENT: Final = re.compile(r"(?:async def|def|class|from|import|@\w|[A-Za-z_
 _DEFINITION: Final = re.compile(r"^(?:async[ \t]+)?def[ \t]+\w+|^\w+[ \t]*=[ \t]*lambda\b", re.MULTILINE)
 
 
+def fenced(code: str) -> str:
+    """`code` as a Markdown block; its fences are longer than any that begins a line of it.
+
+    >>> fenced("x = 1\\n")
+    '```python\\nx = 1\\n```'
+    """
+    longest = max((len(fence) for fence in re.findall(r"^`{3,}", code, re.MULTILINE)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}python\n{code.rstrip(chr(10))}\n{fence}"
+
+
 @dataclass(frozen=True, slots=True)
 class Extracted:
     """What an answer gives to run; `reason` says why there is nothing, and is None where there is."""

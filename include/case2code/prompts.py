@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from case2code import parts
 from case2code.anonymise import FUNCTION, Anonymous, anonymised
+from case2code.programs import fenced
 from case2code.recipe import SAMPLE_PLACEHOLDERS, Prompts
 from case2code.values import MAX_DEPTH
 
@@ -64,7 +65,7 @@ class PromptWriter:
         ]
         prompt = self._templates[template].substitute(function_name=name, cases="\n".join(cases)).rstrip() + "\n"
         code = hidden.code if hidden else sample["code"]
-        return Texts(prompt, f"```python\n{code}```", f"{template}/{form}", hidden is None)
+        return Texts(prompt, fenced(code), f"{template}/{form}", hidden is None)
 
     def _anonymous(self, sample: Mapping[str, Any]) -> Anonymous | None:
         return anonymised(sample["code"], sample["function_name"], [p["name"] for p in sample["parameters"]])

@@ -41,7 +41,7 @@ def publish_evaluation(evaluation: Evaluation, parts: list[Part], store: Store) 
     with database.connect(store) as connection:
         open_evaluation(connection, evaluation, parts, store)
         ledger = answers_ledger(store, evaluation.answers)
-        database.view(connection, "answers", store, ledger.all_objects(), ANSWERS)
+        database.view(connection, "answers", store, ledger.objects(), ANSWERS)
         solved = database.query(connection, "evaluate/solved", model=settings.model, evaluation=evaluation.name)
         rows = solved.to_pylist()
         if not rows:

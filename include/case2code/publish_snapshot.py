@@ -20,7 +20,7 @@ import duckdb
 
 from case2code import __version__, database, parts
 from case2code.catalog import write_catalog
-from case2code.dataset_card import documents
+from case2code.dataset_card import croissant, documents
 from case2code.day import Day
 from case2code.day_report import report_day, weakest_isolation
 from case2code.errors import CheckError
@@ -31,7 +31,7 @@ from case2code.re_execution import run_again
 from case2code.records import CASES, FILES, REPOSITORIES, SAMPLES
 from case2code.sample_files import write_files
 from case2code.select_cases import open_scores, open_splits
-from case2code.snapshot import Snapshot, day_key, latest_key, snapshots_prefix
+from case2code.snapshot import Snapshot, day_key, latest_key, open_snapshot, snapshots_prefix
 from case2code.store import Store, to_json
 from case2code.write_inputs import open_functions
 
@@ -74,27 +74,34 @@ def _publish(day: Day, store: Store, spool: Path) -> Publication:
             store.write_file(f"{folder}/{file['path']}", spool / file["path"])
         _check(connection, day, store, [f"{folder}/{file['path']}" for file in files])
         manifest = _manifest(day, version, files, report)
+        # Another day with the same content may be publishing it right now; whose documents come first, stay.
         for path, text in documents(connection, day, manifest).items():
-            store.write(f"{folder}/{path}", text.encode())
+            store.write_if_absent(f"{folder}/{path}", text.encode())
+        card = store.read(f"{folder}/README.md").decode()
+        store.write_if_absent(f"{folder}/croissant.json", croissant(day, manifest, card).encode())
         write_exports(Snapshot(store, day.recipe.name, version, manifest), day.recipe.exports)
         store.write_if_absent(f"{folder}/manifest.json", to_json(manifest))
+    else:  # the recipe may name other exports than it did then
+        write_exports(open_snapshot(store, f"{day.recipe.name}/{version}"), day.recipe.exports)
     _move_latest(store, day, version)
-    # The day's record comes last: until it is there, a publisher that was killed in between has still to say so.
-    published = version.startswith(day.date) and _version_of(day, store) != version
-    store.write_json(day_key(day.recipe.name, day.date), report | {"version": version, "date": day.date})
+    # A publisher that is killed before all of this was done has still to say that it has published.
+    published = version.startswith(day.date) and not _is_done(day, store, version)
+    record = report | {"version": version, "date": day.date}
+    store.write_json(day_key(day.recipe.name, day.date), record | {"done": False})
     write_catalog(store, day.recipe.name)
+    store.write_json(day_key(day.recipe.name, day.date), record | {"done": True})
     verb = "Published" if published else "Nothing new: the content is that of"
     log.info("%s %s, %d samples → %s", verb, version, samples, store.uri(folder))
     return Publication(version, published, samples, report)
 
 
-def _version_of(day: Day, store: Store) -> str | None:
-    """The version that the day's record names, None before there is one."""
+def _is_done(day: Day, store: Store, version: str) -> bool:
+    """Whether an earlier run has published this version for the day, to the last."""
     try:
-        record: dict[str, str] = store.read_json(day_key(day.recipe.name, day.date))
+        record = store.read_json(day_key(day.recipe.name, day.date))
     except KeyError:
-        return None
-    return record["version"]
+        return False
+    return bool(record["version"] == version and record["done"])
 
 
 def open_day(connection: duckdb.DuckDBPyConnection, day: Day, store: Store) -> None:

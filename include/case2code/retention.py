@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from case2code import database, revocations
+from case2code import database, revocations, training
 from case2code.catalog import write_catalog
 from case2code.evaluation import folder_of
 from case2code.recipe import Recipe
@@ -40,8 +40,9 @@ def apply_retention(recipe: Recipe, store: Store, now: datetime, grace: timedelt
         reasons = _revoked(store, snapshots) | reasons
     if latest["version"] in reasons:
         log.warning("Kept %s, though %s: nothing newer is there", latest["version"], reasons.pop(latest["version"]))
+    days = _day_records(store, name) if reasons else []
     for version, reason in sorted(reasons.items()):
-        _remove(store, snapshots[version], reason, now)
+        _remove(store, snapshots[version], reason, now, days)
     write_catalog(store, name)  # it must list no snapshot that is gone, also where the last removal was killed before
     log.info("Removed %d of %d snapshots of %s", len(reasons), len(snapshots), name)
     return reasons
@@ -78,24 +79,27 @@ def _revoked(store: Store, snapshots: dict[str, Snapshot]) -> dict[str, str]:
     revocations.view(connection, store)
     for version, one in snapshots.items():
         one.open(connection)
+        database.create(connection, "candidates", "report/samples_as_candidates")
+        database.create(connection, "found", "select/revoked")
         rows = database.query(connection, "report/revoked_samples").to_pylist()
         if rows:
-            said = ", ".join(f"{row['samples']} of the {row['kind']} {row['value']}" for row in rows)
+            said = "; ".join(f"{row['samples']}, since {row['reason']}" for row in rows)
             found[version] = f"it has revoked samples: {said}"
     return found
 
 
-def _remove(store: Store, snapshot: Snapshot, reason: str, now: datetime) -> None:
+def _remove(store: Store, snapshot: Snapshot, reason: str, now: datetime, days: list[dict[str, Any]]) -> None:
     name, version = snapshot.recipe, snapshot.version
     record = {"version": version, "date": snapshot.manifest["date"], "reason": reason, "removed_at": now.isoformat()}
     store.write_json(removed_key(name, version), record)
-    # What models were asked and how they did holds code and cases of it; that goes, and the numbers stay.
+    # What models were asked and trained on, and how they did, holds code and cases of it; the numbers stay.
     evaluated = store.keys(f"{folder_of(snapshot.name)}/")
     store.delete(key for key in evaluated if key.split("/")[-2] in ("questions", "scores"))
+    store.delete(training.files_of(store, snapshot.name))
     store.delete([f"{snapshot.prefix}/manifest.json"])
     store.delete(store.keys(f"{snapshot.prefix}/"))
     # Without their records, those days publish it again when somebody builds them again.
-    store.delete([day_key(name, one["date"]) for one in _day_records(store, name) if one["version"] == version])
+    store.delete([day_key(name, one["date"]) for one in days if one["version"] == version])
     log.info("Removed the snapshot %s: %s", snapshot.name, reason)
 
 

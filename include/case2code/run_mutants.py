@@ -57,7 +57,7 @@ def run_mutants(day: Day, shard: Shard, store: Store) -> dict[str, int]:
     """
     settings = day.recipe.execute
     ledger = mutants_ledger(store, settings)
-    ledger.mend(bucket for bucket, _ in shard.members)
+    ledger.mend(shard.buckets)
     counts = {"functions": 0, "mutants": 0, "killed": 0, "sandbox_died": 0}
     connection = database.connect(store)
     open_functions(connection, day, store)
@@ -65,7 +65,7 @@ def run_mutants(day: Day, shard: Shard, store: Store) -> dict[str, int]:
     database.table(connection, "behaviour_drops", BEHAVIOUR_DROPS.empty_table())
     interpreters: sandbox.Sandbox | None = None
     try:
-        for bucket, _ in shard.members:
+        for bucket in shard.buckets:
             open_subjects(connection, day, store, bucket)
             for rows in _missing(connection):
                 if interpreters is None:

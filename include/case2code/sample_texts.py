@@ -30,6 +30,8 @@ _GIVEN: Final = pa.schema(
 _TEXTS: Final = pa.schema([SAMPLES.field(name) for name in ("prompt", "completion", "prompt_template", "names_shown")])
 #: Samples that the process itself writes: a second's work.
 MAX_HERE: Final = 5_000
+#: Processes at most: a container that may use few cores sees all of its host, and each takes 120 MB.
+_MOST: Final = 8
 #: Batches that wait for the main process, for each process that writes texts.
 _AHEAD: Final = 3
 
@@ -44,7 +46,7 @@ def with_texts(batches: Iterator[pa.RecordBatch], settings: Prompts, samples: in
         writer = PromptWriter(settings)
         yield from (_joined(batch, _texts(batch, writer)) for batch in batches)
         return
-    processes = [_Process(settings) for _ in os.sched_getaffinity(0)]
+    processes = [_Process(settings) for _ in range(min(len(os.sched_getaffinity(0)), _MOST))]
     idle = queue.SimpleQueue[_Process]()
     for process in processes:
         idle.put(process)

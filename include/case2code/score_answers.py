@@ -80,7 +80,7 @@ def score_answers(evaluation: Evaluation, part: Part, store: Store) -> dict[str,
     ledger = answers_ledger(store, evaluation.answers)
     with database.connect(store) as connection:
         database.view(connection, "questions", store, [evaluation.key("questions", part.name)], QUESTIONS)
-        database.view(connection, "answers", store, ledger.all_objects(), ANSWERS)
+        database.view(connection, "answers", store, ledger.objects(), ANSWERS)
         rows = database.query(connection, "evaluate/answers_of_questions", answers=settings.samples).to_pylist()
     with sandbox.Sandbox(LIMITS, passes=1) as interpreters:
         scores = list(score(map(_submission, rows), interpreters))

@@ -20,6 +20,7 @@ from typing import IO, Any, Final
 import botocore.exceptions
 import pyarrow as pa
 import pyarrow.parquet as pq
+from boto3.s3.transfer import TransferConfig
 
 from case2code.errors import ConfigurationError, CorruptError, OutageError
 from case2code.seals import is_sealed, seal
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 ROW_GROUP: Final = 122_880
 #: The client tries again until an answer begins; one that breaks off is asked for again here, so many times in all.
 _READS: Final = 5
+#: S3 takes 5 GB in one request; a larger file goes in parts.
+_PARTS: Final = TransferConfig(multipart_threshold=1 << 32, multipart_chunksize=1 << 28, use_threads=False)
 _CUT: Final = (botocore.exceptions.ResponseStreamingError, botocore.exceptions.IncompleteReadError)
 
 
@@ -171,9 +174,9 @@ class Store:
             self.client.put_object(Bucket=self.bucket, Key=self._full(key), Body=content)
 
     def write_file(self, key: str, path: Path) -> None:
-        """Write a file of any length that one request takes (5 GB), without holding it in memory."""
+        """Write a file of any length, without holding it in memory."""
         with path.open("rb") as file, self._explained(key):
-            self.client.put_object(Bucket=self.bucket, Key=self._full(key), Body=file)
+            self.client.upload_fileobj(file, self.bucket, self._full(key), Config=_PARTS)
 
     def write_if_absent(self, key: str, content: bytes) -> bool:
         """Create the object; False where another content is there already.

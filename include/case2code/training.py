@@ -183,3 +183,10 @@ class Training:
 def folder_of(snapshot: str) -> str:
     """Where the trainings of the recipe of a snapshot, `recipe/version`, are."""
     return f"trainings/{snapshot.partition('/')[0]}"
+
+
+def files_of(store: Store, snapshot: str) -> list[str]:
+    """Keys of the files that were made of this snapshot, `recipe/version`, and of no other."""
+    plans = [store.read_json(key) for key in store.keys(f"{folder_of(snapshot)}/") if key.endswith("/plan.json")]
+    others = {plan["file"]["key"] for plan in plans if plan["snapshot"] != snapshot}
+    return sorted({plan["file"]["key"] for plan in plans if plan["snapshot"] == snapshot} - others)

@@ -57,7 +57,7 @@ def write_inputs(day: Day, shard: Shard, store: Store, tools: Tools, run: Run = 
         module = parts.module("writers", writer.name)
         settings = module.Settings.model_validate(writer.settings)
         ledger = inputs_ledger(store, writer)
-        ledger.mend(bucket for bucket, _ in shard.members)
+        ledger.mend(shard.buckets)
         missing = _missing(connection, ledger, shard, module.chosen(settings), before)
         before.append(ledger)
         if not missing:
@@ -161,9 +161,9 @@ def _missing(
 def _missing_rows(
     connection: duckdb.DuckDBPyConnection, ledger: Ledger, shard: Shard, choice: Choice | None, before: list[Ledger]
 ) -> pa.Table:
-    buckets = [bucket for bucket, _ in shard.members]
+    buckets = shard.buckets
     for name, ledgers in (("inputs", [ledger]), ("inputs_before", before)):
-        keys = [key for one in ledgers for bucket in buckets for key in one.objects(bucket)]
+        keys = [key for one in ledgers for key in one.objects(buckets)]
         database.view(connection, name, ledger.store, keys, INPUTS)
     choice = choice or Choice()
     minima = asdict(choice.minima) if choice.minima else dict.fromkeys(f.name for f in fields(Minima))

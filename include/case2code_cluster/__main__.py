@@ -10,25 +10,23 @@ import functools
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 import requests
 from rich.console import Console
-from rich.markup import escape
 
 from case2code import parts
-from case2code.errors import Case2CodeError, ConfigurationError, OutageError
+from case2code.errors import ConfigurationError, OutageError
 from case2code.recipe import load_recipe
 from case2code_cluster import compose, keys
 from case2code_embedded.airflow_server import DAG, AirflowClient
 from case2code_embedded.children import Children, free_port
+from case2code_embedded.command import complete_day, end_well, latest_complete_day, recipe_for_tasks
 from case2code_embedded.refresh import run_refresh, show_result
 from case2code_embedded.stack import PROJECT, Stack, locked
 
@@ -260,34 +258,24 @@ def _set_up(cluster: Cluster, seconds: float = 60) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m case2code_cluster", description=__doc__)
     parser.add_argument("--recipe", default="default", help="a name, or the path of a YAML file")
-    parser.add_argument("--day", type=lambda text: datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC))
+    parser.add_argument("--day", type=complete_day, help="default: the latest complete day (UTC)")
     arguments = parser.parse_args()
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    recipe = load_recipe(arguments.recipe)
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    day = arguments.day or midnight - timedelta(days=1)
-    llm = any(parts.module("writers", writer.name).USES_LLM for writer in recipe.writers)
-    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job would ignore it
-        signal.signal(number, signal.default_int_handler)
-    try:
-        with locked(FOLDER), Children(FOLDER / "logs") as children:
-            stack = start(Cluster(FOLDER, children), console, llm)
-            name = arguments.recipe
-            where = str(Path(name).resolve()) if name.endswith((".yaml", ".yml")) else name
-            params = {"recipe": where, "max_cost_usd": None, "max_requests": None, "dry_run": False}
-            client = AirflowClient(stack)
-            children.wait_until("dag-processor", lambda: client.call("GET", f"dags/{DAG}").ok, seconds=240)
-            tasks = run_refresh(client, stack, day, params, console)
-            os.environ.update(stack.environment | {"AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"})
-            from case2code_airflow.connections import open_store
+    return end_well(lambda console: _refresh(arguments, console))
 
-            show_result(open_store(), recipe.name, day, tasks, console)
-    except KeyboardInterrupt:
-        console.print("\nStopped; what was done is kept, and the next run goes on from there.")
-        return 130
-    except Case2CodeError as error:
-        console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
-        return 1
+
+def _refresh(arguments: argparse.Namespace, console: Console) -> int:
+    recipe = load_recipe(arguments.recipe)
+    day = arguments.day or latest_complete_day()
+    llm = any(parts.module("writers", writer.name).USES_LLM for writer in recipe.writers)
+    with locked(FOLDER), Children(FOLDER / "logs") as children:
+        stack = start(Cluster(FOLDER, children), console, llm)
+        client = AirflowClient(stack)
+        children.wait_until("dag-processor", lambda: client.call("GET", f"dags/{DAG}").ok, seconds=240)
+        tasks = run_refresh(client, stack, day, {"recipe": recipe_for_tasks(arguments.recipe)}, console)
+        os.environ.update(stack.environment | {"AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"})
+        from case2code_airflow.connections import open_store
+
+        show_result(open_store(), recipe.name, day, tasks, console)
     return 0
 
 

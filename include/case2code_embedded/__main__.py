@@ -5,49 +5,36 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from dotenv import load_dotenv
 from rich.console import Console
-from rich.markup import escape
 
 from case2code import database, parts
 from case2code.catalog import attachment, catalog_key
-from case2code.errors import Case2CodeError, ConfigurationError, OutageError
+from case2code.errors import ConfigurationError, OutageError
 from case2code.recipe import load_recipe
 from case2code.store import Store
 from case2code_embedded.airflow_server import AirflowClient
+from case2code_embedded.command import complete_day, end_well, latest_complete_day, recipe_for_tasks
 from case2code_embedded.object_store import start_object_store
 from case2code_embedded.refresh import run_refresh, show_estimate, show_result
 from case2code_embedded.servers import start_servers
 from case2code_embedded.stack import ENVIRONMENT_FILE, PROJECT, USER, is_up, open_stack
 
-_LOG_COLUMNS: Final = 120  # where the output goes into a file or a pipe
 FOLDER: Final = Path(os.environ.get("CASE2CODE_HOME", PROJECT / "var"))
 
 
 def main() -> int:
     load_dotenv(PROJECT / ".env")
     arguments = _arguments()
-    console = Console(width=None if sys.stdout.isatty() else _LOG_COLUMNS)
-    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job would ignore it
-        signal.signal(number, signal.default_int_handler)
-    try:
-        status: int = arguments.call(arguments, console)
-    except KeyboardInterrupt:
-        console.print("\nStopped; what was done is kept, and the next run goes on from there.")
-        return 130
-    except Case2CodeError as error:
-        console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
-        return 1
-    return status
+    return end_well(lambda console: arguments.call(arguments, console))
 
 
 def _arguments() -> argparse.Namespace:
@@ -57,7 +44,7 @@ def _arguments() -> argparse.Namespace:
     run = commands.add_parser("run", help="start the stack, refresh one day, print what came of it, and stop")
     run.add_argument("--recipe", default="default", help=f"a name ({recipes}), or the path of a YAML file")
     run.add_argument(
-        "--day", type=_day, default=None, metavar="YYYY-MM-DD", help="default: the latest complete day (UTC)"
+        "--day", type=complete_day, default=None, metavar="YYYY-MM-DD", help="default: the latest complete day (UTC)"
     )
     run.add_argument("--max-cost-usd", type=float, default=None, metavar="N", help="end the LLM's writing before it")
     run.add_argument("--max-requests", type=int, default=None, metavar="N", help="end the LLM's writing after so many")
@@ -78,25 +65,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _day(text: str) -> datetime:
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a day like 2026-11-19") from None
-    if day > _latest_complete_day():
-        raise argparse.ArgumentTypeError(f"{text} is not over yet (UTC)")
-    return day
-
-
-def _latest_complete_day() -> datetime:
-    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-
-
 def _run(arguments: argparse.Namespace, console: Console) -> int:
     began = time.monotonic()
     recipe = load_recipe(arguments.recipe)
-    name = str(Path(arguments.recipe).resolve()) if arguments.recipe.endswith((".yaml", ".yml")) else arguments.recipe
-    day = arguments.day or _latest_complete_day()
+    name = recipe_for_tasks(arguments.recipe)
+    day = arguments.day or latest_complete_day()
     with open_stack(FOLDER) as stack:
         start_servers(
             stack, console, llm=any(parts.module("writers", writer.name).USES_LLM for writer in recipe.writers)
@@ -195,16 +168,14 @@ def _environment_with_store() -> Iterator[dict[str, str]]:
 
 
 def _duckdb_with(program: str, environment: dict[str, str], sql: str | None, recipe: str) -> int:
-    setup, store = FOLDER / "duckdb.sql", _open_store(environment)
+    store = _open_store(environment)
     name = load_recipe(recipe).name if recipe.endswith((".yaml", ".yml")) else recipe
     attach = f"{attachment(store, name)}\n" if store.exists(catalog_key(name)) else ""
-    with os.fdopen(os.open(setup, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(f".output /dev/null\n{database.setup(store)}{attach}.output\n")
-    command = [program, "-init", str(setup), *(["-c", sql] if sql else [])]
-    try:
+    with tempfile.NamedTemporaryFile("w", dir=FOLDER, suffix=".sql") as setup:  # it holds the key; mode 0600
+        setup.write(f".output /dev/null\n{database.setup(store)}{attach}.output\n")
+        setup.flush()
+        command = [program, "-init", setup.name, *(["-c", sql] if sql else [])]
         return subprocess.run(command, check=False).returncode
-    finally:
-        setup.unlink()
 
 
 def _environment_of_running_stack() -> dict[str, str]:

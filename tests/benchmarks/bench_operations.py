@@ -213,7 +213,7 @@ def measure() -> list[Figure]:
             recipe = write_recipe(cluster.folder, index.url, number)
             (two if both else one).append(execute(cluster, client, recipe))
             ledger = executions_ledger(store, load_recipe(str(recipe)).execute)
-            rows = sum(store.read_table(key, ledger.key).num_rows for key in ledger.all_objects())
+            rows = sum(store.read_table(key, ledger.key).num_rows for key in ledger.objects())
             print(f"{1 + both} worker(s): {(two if both else one)[-1]}, {rows} rows", file=sys.stderr)
     ratio = statistics.median(a.seconds / b.seconds for a, b in zip(one, two, strict=True))
     print(f"{one[0].functions:,} functions with 10 cases each, a core for each worker, medians of {_ROUNDS} rounds")

@@ -174,7 +174,7 @@ def resample(store: Store, real: Store, rows: int) -> int:
     day, connection = a_day(), database.connect(real)
     for name, ledger in ledgers(real, day).items():
         if name != "clusters":
-            connection.read_parquet(real.uris(ledger.all_objects())).create(f"real_{name}")
+            connection.read_parquet(real.uris(ledger.objects())).create(f"real_{name}")
     for name in ("cases", "mutation_scores"):
         connection.read_parquet(real.uri(day.table_key(name))).create(f"real_{name}")
     functions = connection.read_parquet(real.uri(functions_key("files/real.parquet")))

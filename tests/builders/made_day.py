@@ -49,4 +49,4 @@ def with_functions(day: Day, store: Store, rows: list[dict[str, Any]]) -> Shard:
 def ledger_rows(day: Day, store: Store, writer: int = 0) -> list[dict[str, Any]]:
     """Everything in the inputs ledger of the recipe's writer with this number."""
     ledger = inputs_ledger(store, day.recipe.writers[writer])
-    return [row for bucket in BUCKETS for key in ledger.objects(bucket) for row in store.read_table(key).to_pylist()]
+    return [row for key in ledger.objects() for row in store.read_table(key).to_pylist()]

@@ -299,10 +299,14 @@ def test_exports_of_a_recipe_are_beside_the_data(snapshot: Snapshot):
     rows = write_exports(snapshot, ["chat", "rl"])
     keys = [key for key in snapshot.store.keys(f"{snapshot.prefix}/exports/")]
     assert [key.removeprefix(f"{snapshot.prefix}/exports/") for key in keys] == [
-        *("chat/test.jsonl", "chat/train.jsonl", "rl/grade.py", "rl/test.jsonl", "rl/train.jsonl"),
+        *("chat.json", "chat/test.jsonl", "chat/train.jsonl"),
+        *("rl.json", "rl/grade.py", "rl/test.jsonl", "rl/train.jsonl"),
     ]
     total = sum(len(samples(snapshot, split)) for split in SPLITS)
     assert rows == {"chat": total, "rl": total}
+    assert write_exports(snapshot, ["chat", "rl"]) == {}, "what is complete is not written again"
+    snapshot.store.delete([f"{snapshot.prefix}/exports/rl.json"])
+    assert write_exports(snapshot, ["chat", "rl"]) == {"rl": total}, "what was cut off is"
 
 
 def test_a_recipe_names_exports_that_exist():

@@ -104,7 +104,7 @@ def start_backfill(page: Page, stack: Stack, recipe: Path) -> None:
 
 def paid(ledger: Ledger) -> Counter[tuple[Any, ...]]:
     """How often the ledger has each of its keys, which begin with the function's id."""
-    rows = (row for key in ledger.all_objects() for row in ledger.store.read_table(key, ledger.key).to_pylist())
+    rows = (row for key in ledger.objects() for row in ledger.store.read_table(key, ledger.key).to_pylist())
     return Counter(tuple(row.values()) for row in rows)
 
 

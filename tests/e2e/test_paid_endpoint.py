@@ -14,7 +14,6 @@ import pytest
 from rich.console import Console
 
 from builders.made_snapshot import ADD, HALVE, NAME, SHOUT, publish, sample
-from case2code.ledger import BUCKETS
 from case2code.publish_evaluation import read_leaderboard
 from case2code.recipe import load_recipe
 from case2code.store import Access, Store
@@ -125,7 +124,7 @@ def test_a_batch_is_waited_for_without_a_worker_and_found_again_by_a_task_that_w
     assert len(endpoint.batches) == 1
     assert endpoint.prompts == [], "nothing was asked a second time, or online"
     ledger = inputs_ledger(paid_store, load_recipe(str(recipe)).writers[1])
-    rows = [r for bucket in BUCKETS for key in ledger.objects(bucket) for r in paid_store.read_table(key).to_pylist()]
+    rows = [r for key in ledger.objects() for r in paid_store.read_table(key).to_pylist()]
     assert len({row["function_id"] for row in rows}) == len(rows) == 6
     (done,) = [t for t in paid.tasks(run_id) if t["task_id"] == "write_inputs"]
     counts = paid.returned(run_id, done)["counts"]

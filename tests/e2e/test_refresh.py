@@ -15,7 +15,6 @@ from openai import OpenAI
 from case2code.day import Day
 from case2code.errors import ConfigurationError
 from case2code.execute_inputs import executions_ledger
-from case2code.ledger import BUCKETS
 from case2code.recipe import load_recipe
 from case2code.store import Store
 from case2code.write_inputs import inputs_ledger
@@ -171,12 +170,10 @@ def test_tasks_killed_mid_run_are_retried_and_nothing_is_lost_or_doubled(
     day = Day.at(DAYS[3] + timedelta(days=1), load_recipe(str(recipe)))
     for writer in day.recipe.writers:
         ledger = inputs_ledger(store, writer)
-        rows = [
-            row for bucket in BUCKETS for key in ledger.objects(bucket) for row in store.read_table(key).to_pylist()
-        ]
+        rows = [row for key in ledger.objects() for row in store.read_table(key).to_pylist()]
         assert len({row["function_id"] for row in rows}) == len(rows) == 6
     ledger = executions_ledger(store, day.recipe.execute)
-    rows = [row for bucket in BUCKETS for key in ledger.objects(bucket) for row in store.read_table(key).to_pylist()]
+    rows = [row for key in ledger.objects() for row in store.read_table(key).to_pylist()]
     assert len({(row["function_id"], row["arguments"]) for row in rows}) == len(rows)
     version = store.read_json("snapshots/killed/latest.json")["version"]
     assert function_names(store, "killed", version) >= {"clamp", "digit_sum", "initials", "run_lengths"}

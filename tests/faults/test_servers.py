@@ -96,7 +96,7 @@ def _ledger_keys(store: Store, recipe: str) -> dict[str, list[tuple[Any, ...]]]:
     ledgers.append(executions_ledger(store, day.recipe.execute))
     return {
         ledger.prefix: sorted(
-            tuple(row.values()) for key in ledger.all_objects() for row in store.read_table(key, ledger.key).to_pylist()
+            tuple(row.values()) for key in ledger.objects() for row in store.read_table(key, ledger.key).to_pylist()
         )
         for ledger in ledgers
     }

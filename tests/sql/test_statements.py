@@ -56,6 +56,7 @@ SCHEMAS = {
     "executions_elsewhere": records.EXECUTIONS,
     "version_bound": pa.schema([("function_id", pa.string()), ("arguments", pa.string()), ("versions", pa.string())]),
     "results": records.LEADERBOARD,
+    "found": pa.schema([("occurrence_id", pa.string()), ("reason", pa.string())]),
     "dropped": pa.schema([(name, pa.string()) for name in ("occurrence_id", "rule", "reason")]),
 } | {
     name: getattr(records, name.upper())

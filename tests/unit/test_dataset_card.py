@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from builders.day_run import day_of, tiny_recipe
-from case2code.dataset_card import documents
+from case2code.dataset_card import croissant, documents
 from case2code.plots import bars
 from case2code.records import SAMPLES
 
@@ -69,7 +69,7 @@ def found(manifest: dict[str, Any]) -> dict[str, Any]:
     with duckdb.connect() as connection:
         connection.register("samples", pa.Table.from_pylist(rows, SAMPLES))
         texts = documents(connection, day_of("2026-03-02", recipe), manifest)
-    return texts
+    return texts | {"croissant.json": croissant(day_of("2026-03-02", recipe), manifest, texts["README.md"])}
 
 
 # The card
@@ -117,8 +117,8 @@ def test_what_comes_from_outside_stays_in_its_cell(found: dict[str, str]):
 # Croissant
 
 
-@pytest.fixture(scope="module")
-def croissant(found: dict[str, str]) -> dict[str, Any]:
+@pytest.fixture(scope="module", name="croissant")
+def read_croissant(found: dict[str, str]) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(found["croissant.json"])
     return loaded
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from case2code import grader, values
+from case2code import grader, programs, values
 from case2code.grader import grade_input, grade_output, grade_program
 
 
@@ -141,3 +141,12 @@ def test_the_file_runs_alone_and_a_program_that_never_ends_scores_nothing(tmp_pa
     scores = {line["id"]: line["score"] for line in map(json.loads, done.stdout.splitlines())}
     assert scores == {"right": 1.0, "endless": 0.0, "exits": 0.0, "unanswered": 0.0}
     assert "of 4" in done.stderr
+
+
+@pytest.mark.parametrize("fence", ["```", "````", "`" * 7])
+def test_a_program_with_a_fence_in_it_is_read_back_whole(fence: str):
+    code = f'def f(x):\n    text = """\n{fence}\n"""\n    return text * x\n'
+    answer = programs.fenced(code)
+    assert grader.program_of(answer) == code
+    assert programs.program_of(answer, "f").code == code
+    assert grade_program(f"So:\n{answer}\nDone.", "f", [case("{'x': 1}", repr(f"\n{fence}\n"))]) == 1.0

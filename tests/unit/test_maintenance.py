@@ -199,7 +199,7 @@ def test_snapshots_go_by_age_and_by_revocation(
     assert set(apply_retention(recipe, store, NOW, GRACE)) == set(), "kept by default"
     with caplog.at_level(logging.WARNING):
         assert set(apply_retention(strict, store, NOW, GRACE)) == {versions[1]}
-    assert f"Kept {versions[2]}, though it has revoked samples: 2 of the repository" in caplog.text
+    assert f"Kept {versions[2]}, though it has revoked samples: 2, since the repository" in caplog.text
     assert store.read_json(latest_key("tiny"))["version"] == versions[2]
 
     again = run_day(day_of("2026-03-11", recipe), store)

@@ -254,7 +254,7 @@ def test_a_recipe_without_benchmarks_has_behaviours_alone(store: Store):
     probe_behaviour(day, shard, store)
     assert set(tables(day, store)["behaviours"]) == {"count"}
     assert tables(day, store)["benchmark_twins"] == {}
-    assert len(probes_ledger(store).all_objects()) == 1
+    assert len(probes_ledger(store).objects()) == 1
 
 
 @pytest.mark.parametrize("arity", range(1, probes.MAX_ARITY + 1))

@@ -9,7 +9,6 @@ from builders.day_run import day_of, run_day, run_to_functions, tiny_recipe, too
 from case2code import filter_functions, run_mutants, sandbox
 from case2code.day import Day
 from case2code.execute_inputs import execute_inputs
-from case2code.ledger import BUCKETS
 from case2code.mutation import kills, mutants_of
 from case2code.mutation.kills import Expectation, Fate, Subject, fates, mutant_limits
 from case2code.recipe import Execute
@@ -110,7 +109,7 @@ def day(repositories) -> Day:
 
 def rows(day: Day, store: Store) -> list[dict[str, Any]]:
     ledger = mutants_ledger(store, day.recipe.execute)
-    found = [row for bucket in BUCKETS for key in ledger.objects(bucket) for row in store.read_table(key).to_pylist()]
+    found = [row for key in ledger.objects() for row in store.read_table(key).to_pylist()]
     return sorted(found, key=lambda row: str(row["function_id"]))
 
 

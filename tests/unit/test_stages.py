@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from builders.day_run import day_of, run_day, run_to_cases, tiny_recipe, tools
 from case2code import execute_inputs, extract_functions, filter_functions, plan_day, scrape_files, write_inputs
 from case2code.day import Day
-from case2code.errors import CheckError
+from case2code.errors import CheckError, ConfigurationError
 from case2code.ledger import Ledger
 from case2code.publish_snapshot import Publication, publish_snapshot
 from case2code.store import Store
@@ -193,6 +194,20 @@ def test_a_day_without_samples_says_why_and_publishes_nothing(repositories, stor
     assert store.keys("snapshots/") == []
 
 
+def test_a_day_that_is_not_over_cannot_be_built(repositories, store: Store):
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date().isoformat()
+    with pytest.raises(ConfigurationError, match=f"{tomorrow} is not over yet"):
+        plan_day.plan_day(day_of(tomorrow, tiny_recipe(repositories.urls)), store, 1)
+    assert store.keys("") == []
+
+
+def test_an_export_that_the_recipe_names_later_is_written_beside_the_same_snapshot(repositories, store: Store):
+    before = run_day(day_of("2026-03-01", tiny_recipe(repositories.urls)), store)
+    after = run_day(day_of("2026-03-01", tiny_recipe(repositories.urls, exports=["chat"])), store)
+    assert (after.version, after.published) == (before.version, False)
+    assert store.exists(f"snapshots/tiny/{before.version}/exports/chat/train.jsonl")
+
+
 def test_a_day_before_all_repositories_publishes_nothing(repositories, store: Store):
     with pytest.raises(CheckError, match=r"no function of 2020-01-01 became a sample.*: 2 no_revision"):
         run_day(day_of("2020-01-01", tiny_recipe(repositories.urls)), store)
@@ -236,11 +251,6 @@ def test_a_run_that_dies_at_any_commit_is_finished_by_the_next_one(
     assert_as_expected(store, run_day(day, store), expected)
 
 
-def forget(store: Store, prefix: str) -> None:
-    for key in store.keys(prefix):
-        store.client.delete_object(Bucket=store.bucket, Key=f"{store.prefix}/{key}")
-
-
 def test_a_publisher_that_dies_at_any_write_leaves_a_snapshot_complete_or_absent(
     day: Day, store: Store, expected, monkeypatch: pytest.MonkeyPatch
 ):
@@ -254,22 +264,23 @@ def test_a_publisher_that_dies_at_any_write_leaves_a_snapshot_complete_or_absent
             raise Killed
         return put(**arguments)
 
+    # Each finds what the one before has left, and dies one write later.
     while not finished:
         left = survived
         with monkeypatch.context() as patch:
             patch.setattr(store.client, "put_object", dying)
             try:
-                publish_snapshot(day, store)
+                done = publish_snapshot(day, store)
                 finished = True
             except Killed:
                 for key in [key for key in store.keys("snapshots/") if key.endswith("manifest.json")]:
                     assert data(store, key.split("/")[2]) == expected["data"]
-        done = publish_snapshot(day, store)
-        assert data(store, done.version) == expected["data"]
-        assert latest(store)["version"] == done.version
-        forget(store, "snapshots/")
         survived += 1
-    assert survived > 6, "it died at the claim, the data, the documents, the manifest, the day and the pointer"
+    assert survived > 12, "it died at the claim, the data, the documents, the manifest, the day and the catalog"
+    assert done.published, "the one that does the rest says so"
+    assert data(store, done.version) == expected["data"]
+    assert latest(store)["version"] == done.version
+    assert not publish_snapshot(day, store).published
 
 
 VICTIM = """

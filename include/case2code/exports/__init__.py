@@ -66,13 +66,20 @@ def export(snapshot: Snapshot, name: str, folder: Path, options: Options = Optio
 
 
 def write_exports(snapshot: Snapshot, wanted: Iterable[str]) -> dict[str, int]:
-    """Write exports under the snapshot's `exports/<name>/`; returns the rows of each."""
-    rows = {}
+    """Write what is missing under the snapshot's `exports/<name>/`; returns the rows of each that was written.
+
+    `exports/<name>.json` comes last, and says that the export is complete.
+    """
+    rows: dict[str, int] = {}
     for name in wanted:
+        done = f"{snapshot.prefix}/exports/{name}.json"
+        if snapshot.store.exists(done):
+            continue
         with tempfile.TemporaryDirectory() as spool:
             folder = Path(spool, name)
             rows[name] = export(snapshot, name, folder)
             for path in sorted(path for path in folder.rglob("*") if path.is_file()):
                 key = f"{snapshot.prefix}/exports/{name}/{path.relative_to(folder).as_posix()}"
                 snapshot.store.write_file(key, path)
+        snapshot.store.write_json(done, {"rows": rows[name]})
     return rows

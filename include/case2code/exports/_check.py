@@ -15,7 +15,8 @@ from case2code.errors import OutageError
 from case2code.exports import Options
 from case2code.exports._mutants import Judged, judged
 from case2code.exports._samples import Sample, chosen, of_split, read_lines
-from case2code.exports._tasks import Task, answer_of
+from case2code.exports._tasks import Task
+from case2code.programs import fenced
 from case2code.sandbox import Limits, Program, Sandbox
 from case2code.snapshot import Snapshot
 
@@ -96,7 +97,7 @@ def _grade(graders: Sandbox, sample: Sample, task: Task, mutants: list[Judged], 
 def _answers(task: Task, mutants: list[Judged]) -> list[str]:
     """Answers that mutants give. What never ends is left out: a grader kills it by the clock."""
     if task.grader == "grade_program":
-        return [answer_of(mutant.code) for mutant in mutants if mutant.killed_by and mutant.ends]
+        return [fenced(mutant.code) for mutant in mutants if mutant.killed_by and mutant.ends]
     if task.grader == "grade_output":
         arguments = task.given["case"]["arguments"]
         killed = [mutant for mutant in mutants if arguments in mutant.killed_by]

@@ -43,8 +43,3 @@ def differ(first: Case, second: Case) -> bool:
     if first["outcome"] != second["outcome"] or first["outcome"] == "raised":
         return bool((first["outcome"], first["value"]) != (second["outcome"], second["value"]))
     return first["comparator"] == second["comparator"] == "exact" and sorted(first["value"]) != sorted(second["value"])
-
-
-def answer_of(code: str) -> str:
-    """A program as an answer says it."""
-    return f"```python\n{code.rstrip()}\n```"

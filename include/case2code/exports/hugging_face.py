@@ -1,9 +1,10 @@
 """A Hugging Face dataset folder: the Parquet files, the card, Croissant, attribution and licences."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from case2code import database
+from case2code.dataset_card import cell
 from case2code.exports import Options
 from case2code.exports._samples import Sample
 from case2code.exports._tasks import Task, program_task
@@ -22,7 +23,7 @@ def write(snapshot: Snapshot, folder: Path, options: Options) -> int:
     with database.connect(snapshot.store) as connection:
         snapshot.open(connection)
         rows = database.query(connection, "exports/licenses").to_pylist()
-    lines = [f"| {_cell(row['license'])} | {row['samples']} | {row['repositories']} |" for row in rows]
+    lines = [f"| {cell(row['license'])} | {row['samples']} | {row['repositories']} |" for row in rows]
     (folder / "LICENSES.md").write_text(_LICENSES + "\n".join(lines) + "\n", encoding="utf-8")
     return sum(row["samples"] for row in rows)
 
@@ -35,10 +36,6 @@ Each row has its own licence, as an SPDX identifier (texts: <https://spdx.org/li
 | licence | samples | repositories |
 |---|---|---|
 """
-
-
-def _cell(value: Any) -> str:
-    return str(value).replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
 def tasks(sample: Sample, row: None) -> list[Task]:

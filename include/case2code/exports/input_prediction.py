@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from case2code.exports import Options
 from case2code.exports._samples import Case, Sample, write_lines
-from case2code.exports._tasks import Task, answer_of, differ, graded
+from case2code.exports._tasks import Task, differ, graded
+from case2code.programs import fenced
 from case2code.snapshot import Snapshot
 
 OPTIONS: Final = {"split"}
@@ -24,7 +25,7 @@ def _rows(samples: Iterator[Sample]) -> Iterator[dict[str, Any]]:
             continue
         question = (
             f"With which arguments does `{sample.name}` return the value below? Answer with a Python dict of parameter "
-            f"names and values.\n\n{answer_of(sample.code)}\n\n{case['value']}\n"
+            f"names and values.\n\n{fenced(sample.code)}\n\n{case['value']}\n"
         )
         given = {"function_name": sample.name, "code": sample.code, "case": graded(case)}
         yield {"id": sample.sample_id, "prompt": question, "completion": case["arguments"], **given}

@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from case2code.exports import Options
 from case2code.exports._samples import Case, Sample, write_lines
-from case2code.exports._tasks import Task, answer_of, call_text, differ, graded
+from case2code.exports._tasks import Task, call_text, differ, graded
+from case2code.programs import fenced
 from case2code.snapshot import Snapshot
 
 OPTIONS: Final = {"split"}
@@ -22,7 +23,7 @@ def _rows(samples: Iterator[Sample]) -> Iterator[dict[str, Any]]:
         case = _case(sample)
         question = (
             f"What does this call return? Answer with a Python literal, or with `raises` and the exception's type.\n\n"
-            f"{answer_of(sample.code)}\n\n>>> {call_text(sample, case)}\n"
+            f"{fenced(sample.code)}\n\n>>> {call_text(sample, case)}\n"
         )
         answer = f"raises {case['value']}" if case["outcome"] == "raised" else case["value"]
         yield {"id": sample.sample_id, "prompt": question, "completion": answer, "case": graded(case)}

@@ -8,7 +8,8 @@ from typing import Any, Final
 from case2code.exports import Options
 from case2code.exports._mutants import Judged, judged
 from case2code.exports._samples import Sample, write_lines
-from case2code.exports._tasks import Task, answer_of, program_task
+from case2code.exports._tasks import Task, program_task
+from case2code.programs import fenced
 from case2code.sandbox import Sandbox
 from case2code.snapshot import Snapshot
 
@@ -37,7 +38,7 @@ def _rows(samples: Iterator[Sample]) -> Iterator[dict[str, Any]]:
                         "id": sample.sample_id,
                         "prompt": sample.prompt,
                         "chosen": sample.completion,
-                        "rejected": answer_of(mutant.code),
+                        "rejected": fenced(mutant.code),
                         "killed_by": len(mutant.killed_by),
                         "operator": mutant.operator,
                     }

@@ -52,7 +52,7 @@ def fill(
     `describe` turns pairs of these into rows. Both work in batches, one bucket after the other.
     """
     ledger.mend(BUCKETS)
-    database.view(connection, "known", ledger.store, ledger.all_objects(), ledger.schema)
+    database.view(connection, "known", ledger.store, ledger.objects(), ledger.schema)
     database.run(connection, unseen)
     added = 0
     for bucket in BUCKETS:

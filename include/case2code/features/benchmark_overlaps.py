@@ -33,7 +33,7 @@ def open_table(connection: duckdb.DuckDBPyConnection, recipe: Recipe, store: Sto
         return [{"text_id": text_id} | compare(code, known, size) for text_id, code in texts]
 
     features.fill(connection, mine, "features/create_unseen_texts", rows)
-    database.view(connection, "benchmark_overlaps", store, mine.all_objects(), BENCHMARK_OVERLAPS)
+    database.view(connection, "benchmark_overlaps", store, mine.objects(), BENCHMARK_OVERLAPS)
 
 
 def grams_of_tasks(settings: Benchmarks) -> dict[Gram, list[str]]:

@@ -47,7 +47,7 @@ def open_table(connection: duckdb.DuckDBPyConnection, recipe: Recipe, store: Sto
     clusters.mend(BUCKETS)
     view(connection, recipe, store)
     if database.run(connection, "features/create_unclustered"):
-        database.view(connection, "signatures", store, signatures.all_objects(), SIGNATURES)
+        database.view(connection, "signatures", store, signatures.objects(), SIGNATURES)
         database.run(
             connection,
             "features/create_assigned",
@@ -63,7 +63,7 @@ def open_table(connection: duckdb.DuckDBPyConnection, recipe: Recipe, store: Sto
 
 def view(connection: duckdb.DuckDBPyConnection, recipe: Recipe, store: Store) -> None:
     """Make `clusters` readable in SQL as the ledger has it."""
-    database.view(connection, "clusters", store, clusters_ledger(store, recipe).all_objects(), CLUSTERS)
+    database.view(connection, "clusters", store, clusters_ledger(store, recipe).objects(), CLUSTERS)
 
 
 def _rows(functions: list[tuple[str, str]]) -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ def open_table(connection: duckdb.DuckDBPyConnection, recipe: Recipe, store: Sto
     """Make `findings` readable in SQL, after the texts that are new are searched."""
     mine = ledger(store)
     features.fill(connection, mine, "features/create_unseen_texts", _rows)
-    database.view(connection, "findings", store, mine.all_objects(), FINDINGS)
+    database.view(connection, "findings", store, mine.objects(), FINDINGS)
 
 
 def _rows(texts: list[tuple[str, str]]) -> list[dict[str, Any]]:

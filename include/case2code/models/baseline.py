@@ -15,6 +15,7 @@ from case2code.errors import ConfigurationError
 from case2code.evaluation import Settings
 from case2code.llm.budget import Budget
 from case2code.models import Answer, Question, Tools
+from case2code.programs import fenced
 
 #: Raise it whenever the same question gets another answer.
 REVISION: Final = 1
@@ -102,7 +103,7 @@ def ask(pending: Sequence[Question], settings: Settings, tools: Tools, budget: B
     """The smallest expression found for each question, else an answer without a program; always the same."""
     for question in pending:
         found = search(question)
-        text = f"```python\n{found}```" if found else "No small expression gives these outputs."
+        text = fenced(found) if found else "No small expression gives these outputs."
         yield Answer(question.prompt_hash, question.number, text)
 
 

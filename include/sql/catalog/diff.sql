@@ -10,34 +10,28 @@ CREATE MACRO diff(a, b) AS TABLE
         FROM read_parquet(coalesce($files[b], error('no snapshot ' || b || '; the table snapshots lists them')))
     ),
 
-    dropped AS (
+    -- A function is explained by its drop where all its occurrences were dropped, else by that of most of its cases.
+    judged AS (
         SELECT
-            1 AS place,
             function_id,
-            rule,
-            reason
+            bool_or(kept) AS kept,
+            arg_min(rule, (rule <> 'revoked', rule)) FILTER (NOT kept) AS rule,
+            arg_min(reason, (rule <> 'revoked', rule)) FILTER (NOT kept) AS reason
         FROM read_parquet($verdicts, filename = TRUE, union_by_name = TRUE)
         WHERE filename = $verdicts_of[b]
-        UNION ALL
-        SELECT
-            2,
-            function_id,
-            rule,
-            reason
-        FROM read_parquet($cases, filename = TRUE, union_by_name = TRUE)
-        WHERE filename = $cases_of[b]
+        GROUP BY function_id
     ),
 
-    -- A function without a sample is explained by what happened to it first, and to most of its cases.
-    causes AS (
+    best_cases AS (
         SELECT
             function_id,
             rule,
-            min(reason) AS reason
-        FROM dropped
-        WHERE rule IS NOT NULL
-        GROUP BY function_id, place, rule
-        QUALIFY row_number() OVER (PARTITION BY function_id ORDER BY place, count(*) DESC, rule) = 1
+            min(reason) AS reason,
+            bool_or(kept) AS kept,
+            row_number() OVER (PARTITION BY function_id ORDER BY bool_or(kept) DESC, count(*) DESC, rule) AS place
+        FROM read_parquet($cases, filename = TRUE, union_by_name = TRUE)
+        WHERE filename = $cases_of[b]
+        GROUP BY function_id, rule
     )
 
     SELECT
@@ -65,10 +59,21 @@ CREATE MACRO diff(a, b) AS TABLE
                     THEN 'source'
             END
         ) END AS columns,
-        CASE WHEN change = 'removed' THEN coalesce(causes.rule, 'not_found') END AS rule,
-        CASE WHEN change = 'removed' THEN coalesce(causes.reason, 'no repository of the day has it') END AS reason
+        CASE
+            WHEN change <> 'removed' THEN NULL
+            WHEN judged.function_id IS NULL THEN 'not_in_the_sources'
+            WHEN NOT judged.kept THEN judged.rule
+            ELSE coalesce(best_cases.rule, 'left_out_of_the_snapshot')
+        END AS rule,
+        CASE
+            WHEN change <> 'removed' THEN NULL
+            WHEN judged.function_id IS NULL THEN earlier.repository || ' has no such function any more'
+            WHEN NOT judged.kept THEN judged.reason
+            ELSE coalesce(best_cases.reason, 'a held-out function has its cluster or computes the same')
+        END AS reason
     FROM earlier
     FULL JOIN later USING (sample_id)
-    LEFT JOIN causes ON earlier.function_id = causes.function_id
+    LEFT JOIN judged ON earlier.function_id = judged.function_id
+    LEFT JOIN best_cases ON earlier.function_id = best_cases.function_id AND best_cases.place = 1
     WHERE change <> 'changed' OR columns <> ''
     ORDER BY change, sample_id

@@ -32,7 +32,7 @@ removed AS (
         CASE
             WHEN judged.function_id IS NULL THEN before.repository || ' has no such function any more'
             WHEN NOT judged.kept THEN judged.reason
-            ELSE best_cases.reason
+            ELSE coalesce(best_cases.reason, 'a held-out function has its cluster or computes the same')
         END AS reason
     FROM before
     ANTI JOIN after USING (function_id)
