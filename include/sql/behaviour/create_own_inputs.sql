@@ -1,4 +1,5 @@
--- The inputs of the day, of some buckets, for which a function that is alike a reference returned something, and their hash.
+-- The inputs of the day, of some buckets, for which a function that is alike a reference returned something, and their
+-- hash.
 CREATE OR REPLACE TEMP TABLE own_inputs AS
 WITH given AS (
     SELECT DISTINCT

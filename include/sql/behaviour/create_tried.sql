@@ -1,4 +1,5 @@
--- Functions of a bucket that were tried on the inputs of a reference, and the reference on theirs, on whatever night that was.
+-- Functions of a bucket that were tried on the inputs of a reference, and the reference on theirs, on whatever night
+-- that was.
 CREATE OR REPLACE TEMP TABLE alike AS
 SELECT DISTINCT
     probes.function_id,
