@@ -106,7 +106,11 @@ def test_diff_says_what_came_and_went_and_why(three_days):
         (added,) = rows(connection, f"FROM catalog.diff('{first}', '{second}')")
         assert (added["change"], added["function_name"], added["rule"]) == ("added", "sign", None)
         (removed,) = rows(connection, f"FROM catalog.diff('2026-03-02', '{third}')")
-        assert (removed["change"], removed["function_name"], removed["rule"]) == ("removed", "shout", "not_found")
+        assert (removed["change"], removed["function_name"], removed["rule"]) == (
+            "removed",
+            "shout",
+            "not_in_the_sources",
+        )
         assert rows(connection, f"FROM catalog.diff('{second}', '{second}')") == []
 
 

@@ -98,9 +98,13 @@ def row(code: str) -> dict[str, Any]:
     }
 
 
+#: Whose references the functions of these tests are twins of.
+HUMAN_EVAL: dict[str, Any] = {"benchmarks": {"sets": ["human_eval"]}}
+
+
 def prepared(store: Store, codes: list[str], **changes: Any) -> tuple[Day, Shard]:
     """A day with these kept functions, executed."""
-    day = made_day([{"boundary": {"inputs": 16}}], **changes)
+    day = made_day([{"boundary": {"inputs": 16}}], **(HUMAN_EVAL | changes))
     shard = with_functions(day, store, [row(code) for code in codes])
     write_all(day, shard, store, tools_of(day))
     execute_inputs(day, shard, store)
@@ -169,7 +173,7 @@ def test_nothing_is_probed_twice_and_new_own_inputs_bring_a_new_trial_only(
         again = probe_behaviour(day, shard, store)
     assert again == {"programs": 0, "probes": 0, "trials": 0, "sandbox_died": 0}
     assert store.keys("probes/") == ledger
-    more = made_day([{"boundary": {"inputs": 18}}])
+    more = made_day([{"boundary": {"inputs": 18}}], **HUMAN_EVAL)
     shard = with_functions(more, store, [row(code) for code in TWINS.values()])
     write_all(more, shard, store, tools_of(more))
     execute_inputs(more, shard, store)
@@ -215,7 +219,7 @@ def test_an_outage_of_the_sandbox_is_no_row(
         raise OutageError("no interpreter starts")
         yield
 
-    other = made_day([{"boundary": {"inputs": 16}}], date="2026-03-02")
+    other = made_day([{"boundary": {"inputs": 16}}], date="2026-03-02", **HUMAN_EVAL)
     shard = with_functions(other, store, [row("def fresh(x: int):\n    return x * 3\n")])
     monkeypatch.setattr(Sandbox, "run", broken)
     with pytest.raises(OutageError):
