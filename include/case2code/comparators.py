@@ -47,8 +47,8 @@ def _same(first: Any, second: Any) -> bool:
         return len(first) == len(second) and _same_items(first, second)
     if type(first) in (list, tuple):
         return len(first) == len(second) and all(map(_same, first, second))
-    if type(first) is float:
-        return first == second or (math.isnan(first) and math.isnan(second))
+    if type(first) in (float, complex, set, frozenset):  # equal ones may differ: 0.0 and -0.0, {1} and {1.0}
+        return values.encode(first) == values.encode(second)
     return bool(first == second)
 
 

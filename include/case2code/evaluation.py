@@ -13,7 +13,7 @@ from case2code.recipe import Section, fingerprint
 from case2code.store import Store, slug
 
 #: Raise it whenever the same answer may get another score.
-REVISION: Final = 1
+REVISION: Final = 2
 
 #: What the prompts of all sets of questions may say; each set has its own of them.
 PLACEHOLDERS: Final = {"function_name", "cases", "stub"}

@@ -2,7 +2,8 @@
 
 It needs nothing but Python 3.11. `python grade.py ROWS.jsonl ANSWERS.jsonl` scores answers of the form
 `{"id": …, "answer": …}`, each in a process of its own that is killed after some seconds. That is no sandbox: run
-answers that you do not trust in a container or a virtual machine.
+answers that you do not trust in a container or a virtual machine. Nor is it proof against an answer that looks for its
+grader: it runs in the same process, and can find what is expected of it.
 """
 
 import datetime
@@ -38,7 +39,7 @@ def grade_program(answer: str, function_name: str, cases: list[dict[str, Any]]) 
     """Whether the program in `answer` does what all `cases` say. Each has arguments, outcome, value and comparator."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     try:
-        exec(compile(program_of(answer), "<answer>", "exec", dont_inherit=True), namespace)  # noqa: S102
+        exec(compile(program_of(answer, function_name), "<answer>", "exec", dont_inherit=True), namespace)  # noqa: S102
         function = namespace[function_name]
     except BaseException:
         return 0.0
@@ -68,15 +69,17 @@ def grade_input(answer: str, function_name: str, code: str, case: dict[str, Any]
     return grade_program(code, function_name, [case | {"arguments": answer.strip()}])
 
 
-def program_of(answer: str) -> str:
-    """The last code block of an answer, else all of it.
+def program_of(answer: str, function_name: str = "") -> str:
+    """The last code block that defines the function (where none is named: any), else the last one, else the answer.
 
     >>> program_of("Here:\\n```python\\nx = 1\\n```\\n")
     'x = 1\\n'
     """
     # A block ends where its own fence stands again: code may have shorter ones.
     blocks = re.findall(r"^(`{3,})[^\n`]*\n(.*?)(?:^\1(?!`)|\1\s*\Z)", answer, re.DOTALL | re.MULTILINE)
-    return str(blocks[-1][1]) if blocks else answer
+    programs = [str(block) for _, block in blocks] or [answer]
+    defines = re.compile(rf"^(?:(?:async[ \t]+)?def|class)[ \t]+{re.escape(function_name)}\b", re.MULTILINE)
+    return next((program for program in reversed(programs) if defines.search(program)), programs[-1])
 
 
 def _holds(function: Any, case: dict[str, Any]) -> bool:
@@ -218,7 +221,7 @@ def main() -> None:
     scores = []
     with open(sys.argv[1], encoding="utf-8") as file:
         for row in map(json.loads, file):
-            word = secrets.token_hex()  # whatever an answer prints, it does not know this
+            word = secrets.token_hex()  # no score is printed by chance; who looks for it in this process can find it
             job = {
                 "word": word,
                 "answer": answers.get(row["id"], ""),
@@ -231,6 +234,7 @@ def main() -> None:
                     input=json.dumps(job),
                     capture_output=True,
                     text=True,
+                    errors="replace",
                     timeout=SECONDS,
                 )
                 score = float(done.stdout == f"{word} 1.0\n")

@@ -3,11 +3,13 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Final
 
 _RESAMPLES: Final = 1_000
 _SEED: Final = 12_504
 _CONFIDENCE: Final = 0.95
+_Z_SQUARED: Final = NormalDist().inv_cdf((1 + _CONFIDENCE) / 2) ** 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +43,14 @@ def estimate(results: Sequence[tuple[int, int]], k: int) -> Estimate | None:
     """pass@k over tasks, each with the number of its answers and of the right ones.
 
     A task with fewer than k answers is left out. The interval is a percentile bootstrap over tasks, the same at every
-    call. None where no task has k answers.
+    call; where all tasks agree, Wilson's. None where no task has k answers.
     """
     each = [pass_at_k(answers, right, k) for answers, right in results if answers >= k]
     if not each:
         return None
+    if set(each) in ({0.0}, {1.0}):  # resampling what is all the same shows no doubt: Wilson's interval does
+        reach = _Z_SQUARED / (len(each) + _Z_SQUARED)
+        return Estimate(k, len(each), each[0], max(0.0, each[0] - reach), min(1.0, each[0] + reach))
     return _bootstrapped(k, each)
 
 

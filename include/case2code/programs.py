@@ -12,7 +12,7 @@ from typing import Final
 #: No program of this benchmark is nearly as long; the rest of such an answer is repetition.
 MAX_CHARS: Final = 60_000
 
-_THOUGHT: Final = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
+_THOUGHT: Final = re.compile(r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
 _FENCE: Final = re.compile(r"^([ \t]*)(```+|~~~+)([^\n]*)$", re.MULTILINE)
 _STATEMENT: Final = re.compile(r"(?:async def|def|class|from|import|@\w|[A-Za-z_]\w*[ \t]*(?::[^=\n]+)?=[^=])")
 _DEFINITION: Final = re.compile(r"^(?:async[ \t]+)?def[ \t]+\w+|^\w+[ \t]*=[ \t]*lambda\b", re.MULTILINE)

@@ -101,7 +101,7 @@ def _is_done(day: Day, store: Store, version: str) -> bool:
         record = store.read_json(day_key(day.recipe.name, day.date))
     except KeyError:
         return False
-    return bool(record["version"] == version and record["done"])
+    return bool(record["version"] == version and record.get("done", True))
 
 
 def open_day(connection: duckdb.DuckDBPyConnection, day: Day, store: Store) -> None:

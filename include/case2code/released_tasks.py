@@ -92,7 +92,7 @@ def read_answers(path: Path, tasks: Iterable[ReleasedTask]) -> dict[str, list[st
     """Texts by task, from lines of `{"gen_answer_id": …, "completions": …}` as their harness takes them."""
     answers: dict[str, list[str]] = {task.task: [] for task in tasks}
     for number, row in _lines(path):
-        task, text = row.get("gen_answer_id"), row.get("completions")
+        task, text = str(row.get("gen_answer_id")), row.get("completions")
         if not isinstance(text, str):
             raise ConfigurationError(f"{path}, line {number}: 'completions' is no text")
         if task not in answers:

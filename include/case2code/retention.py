@@ -99,8 +99,18 @@ def _remove(store: Store, snapshot: Snapshot, reason: str, now: datetime, days: 
     store.delete([f"{snapshot.prefix}/manifest.json"])
     store.delete(store.keys(f"{snapshot.prefix}/"))
     # Without their records, those days publish it again when somebody builds them again.
-    store.delete([day_key(name, one["date"]) for one in days if one["version"] == version])
+    mine = [day_key(name, one["date"]) for one in days if one["version"] == version]
+    store.delete([key for key in mine if _names(store, key, version)])
     log.info("Removed the snapshot %s: %s", snapshot.name, reason)
+
+
+def _names(store: Store, key: str, version: str) -> bool:
+    """Whether the day's record still names this version: a run may have written it again meanwhile."""
+    try:
+        record: dict[str, Any] = store.read_json(key)
+    except KeyError:
+        return False
+    return bool(record["version"] == version)
 
 
 def _finish(store: Store, name: str, before: datetime) -> None:

@@ -82,24 +82,24 @@ class _Watch:
         self.run_id = run_id
         self.counts: dict[tuple[str, int], dict[str, Any]] = {}
         self.words: dict[tuple[str, int], str] = {}
+        self.tasks: list[dict[str, Any]] = []
         self.said: set[str] = set()
 
     def say_ended(self, console: Console) -> None:
-        """A line for each stage that has ended since the last call."""
-        tasks = self.client.tasks(self.run_id)
+        """A line for each stage that has ended, as the last table had it, and of which nothing was said."""
         for stage in STAGES:
-            mine = [task for task in tasks if task["task_id"] == stage]
+            mine = [task for task in self.tasks if task["task_id"] == stage]
             if mine and stage not in self.said and all(task["state"] in _ENDED for task in mine):
                 self.said.add(stage)
                 words = ", ".join(filter(None, [self._told(mine), _seconds(mine)]))
                 console.print(f"{stage} ended: {words}", highlight=False, soft_wrap=True)
 
     def table(self) -> Group:
-        tasks = self.client.tasks(self.run_id)
+        self.tasks = self.client.tasks(self.run_id)
         table = Table(box=None, pad_edge=False, show_header=False)
         running_words = []
         for stage in STAGES:
-            mine = [task for task in tasks if task["task_id"] == stage]
+            mine = [task for task in self.tasks if task["task_id"] == stage]
             ended = [task for task in mine if task["state"] in _ENDED]
             running = [task for task in mine if task["state"] in ("running", "deferred")]
             total = max(1, len(mine))

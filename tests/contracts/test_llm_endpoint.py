@@ -167,10 +167,30 @@ def test_a_reply_without_usage_costs_nothing(endpoint: ChatEndpoint):
     assert (written.arguments, written.tokens_in) == (("{'x': 1}",), 0)
 
 
-def test_a_refused_request_is_a_row_not_an_outage(endpoint: ChatEndpoint):
-    written = recorded(endpoint, failure(400, "the prompt is too long"))
-    (rejected,) = written.rejected
-    assert (rejected.rule, "the prompt is too long" in rejected.text) == ("refused", True)
+@pytest.mark.parametrize(
+    "said",
+    [
+        "the prompt is too long",
+        "The response was filtered due to the prompt triggering Azure OpenAI's content management policy",
+        "This model's maximum context length is 4096 tokens, however you requested 9000",
+    ],
+)
+def test_a_refused_prompt_is_a_row_not_an_outage(endpoint: ChatEndpoint, said: str):
+    (rejected,) = recorded(endpoint, failure(400, said)).rejected
+    assert (rejected.rule, said in rejected.text) == ("refused", True)
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(400, "Your credit balance is too low to access the API"), (422, "seed: Extra inputs are not permitted")],
+)
+def test_a_refusal_that_is_not_about_the_prompt_ends_the_run_and_marks_no_function(
+    endpoint: ChatEndpoint, status: int, said: str
+):
+    endpoint.answer = lambda prompt: failure(status, said)
+    answers, error = ask(endpoint)
+    assert answers == []
+    assert said in str(error)
 
 
 # What the endpoint does not have

@@ -61,6 +61,7 @@ def test_a_first_run_publishes_and_a_second_finds_nothing_new(home: Path, recipe
         assert expected in output
     assert re.search(r"│ train +│ +[4-6] │", output), output
     assert "Nothing new" not in output
+    assert output.count("plan_day ended: ") == output.count("publish_snapshot ended: ") == 1
 
     status, output = run(home, "run", "--recipe", str(recipe))
     assert status == 0, output

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from builders.day_run import day_of, run_day, tiny_recipe
@@ -18,7 +19,7 @@ from case2code import catalog, database, parts
 from case2code.catalog import attachment, write_catalog
 from case2code.errors import ConfigurationError, OutageError
 from case2code.evaluation import difficulty_key
-from case2code.records import DIFFICULTY, SOLVED
+from case2code.records import CASES, DIFFICULTY, SAMPLES, SOLVED, VERDICTS
 from case2code.snapshot import latest_key, open_snapshot
 from case2code.store import Access, Store
 from case2code_embedded.object_store import s3_client
@@ -135,6 +136,49 @@ def test_a_sample_without_its_function_names_the_rule_in_the_diff(store: Store, 
         found = rows(connection, "FROM catalog.diff('2026-03-02', 'latest') WHERE function_name = 'double'")
         assert [(row["change"], row["rule"]) for row in found] == [("removed", "size")]
         assert found[0]["reason"]
+
+
+def test_the_diff_explains_a_function_by_what_became_of_all_of_it(tmp_path: Path):
+    """One that is left out for a held-out one, one of which only a copy was dropped, and one that had no good case."""
+    tables: dict[str, tuple[list[dict[str, Any]], pa.Schema]] = {
+        "before": ([{"sample_id": f"s-{name}", "function_id": name} for name in ("left", "copied", "gone")], SAMPLES),
+        "after": ([], SAMPLES),
+        "verdicts": (
+            [
+                {"function_id": "left", "kept": True},
+                {"function_id": "copied", "kept": False, "rule": "duplicate", "reason": "is there"},
+                {"function_id": "copied", "kept": True},
+                {"function_id": "gone", "kept": False, "rule": "size", "reason": "too long"},
+            ],
+            VERDICTS,
+        ),
+        "cases": (
+            [
+                {"function_id": "left", "kept": True},
+                {"function_id": "left", "kept": False, "rule": "surplus", "reason": "enough"},
+                {"function_id": "left", "kept": False, "rule": "surplus", "reason": "enough"},
+                {"function_id": "copied", "kept": False, "rule": "constant", "reason": "always 1"},
+            ],
+            CASES,
+        ),
+    }
+    paths = {name: str(tmp_path / f"{name}.parquet") for name in tables}
+    for name, (content, schema) in tables.items():
+        pq.write_table(pa.Table.from_pylist(content, schema), paths[name])
+    with duckdb.connect() as connection:
+        database.define(
+            connection,
+            "catalog/diff",
+            files={"a": [paths["before"]], "b": [paths["after"]]},
+            **{name: [paths[name]] for name in ("verdicts", "cases")},
+            **{f"{name}_of": {"b": paths[name]} for name in ("verdicts", "cases")},
+        )
+        found = rows(connection, "SELECT function_id, rule, reason FROM diff('a', 'b') ORDER BY ALL")
+    assert [tuple(row.values()) for row in found] == [
+        ("copied", "constant", "always 1"),
+        ("gone", "size", "too long"),
+        ("left", "left_out_of_the_snapshot", "a held-out function has its cluster or computes the same"),
+    ]
 
 
 def test_the_plain_duckdb_program_reads_it_over_s3(three_days, tmp_path: Path):

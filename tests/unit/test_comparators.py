@@ -32,6 +32,9 @@ _RULES = [
     ("exact", "OrderedDict([('a', {}), ('b', {})])", "OrderedDict([('b', {}), ('a', {})])", False),
     ("exact", "[{'a': float('nan'), 'b': 1}]", "[{'b': 1, 'a': float('nan')}]", True),
     ("exact", "{float('nan'): 1, 'a': 2}", "{'a': 2, float('nan'): 1}", True),
+    ("exact", "({1.0}, {2})", "({1}, {2.0})", False),
+    ("exact", "{'a': 0.0, 'b': -0.0}", "{'a': -0.0, 'b': 0.0}", False),
+    ("exact", "{'a': {1, 2}, 'b': 3}", "{'b': 3, 'a': {1, 2}}", True),
     ("exact", "0.3", "0.30000000000000004", False),
     ("approximate", "0.3", "0.30000000000000004", True),
     ("approximate", "0.3", "0.3001", False),
@@ -58,6 +61,18 @@ def test_the_grader_that_goes_with_the_data_says_the_same(comparator: str, expec
     texts = [values.encode(expected), values.encode(found)]
     case = {"comparator": comparator, "outcome": "returned", "value": texts[0]}
     assert grade_output(texts[1], case) == agrees(comparator, "returned", texts[0], "returned", texts[1])
+
+
+@settings(max_examples=300)
+@given(st.data(), st.lists(_ATOMS, min_size=2, max_size=4))
+def test_the_grader_says_the_same_of_values_with_the_same_characters(data: st.DataObject, atoms: list[object]):
+    """The same atoms in another order, each in a set of its own, or as the values of one dict."""
+    orders = (atoms, data.draw(st.permutations(atoms)))
+    pairs = [[[{atom} for atom in order] for order in orders], [dict(enumerate(order)) for order in orders]]
+    for expected, found in pairs:
+        texts = [values.encode(expected), values.encode(found)]
+        case = {"comparator": "exact", "outcome": "returned", "value": texts[0]}
+        assert grade_output(texts[1], case) == agrees("exact", "returned", texts[0], "returned", texts[1])
 
 
 @pytest.mark.parametrize(("comparator", "expected", "found", "verdict"), _RULES)

@@ -12,8 +12,10 @@ import pytest
 
 from builders.made_snapshot import ADD, HALVE, NAME, SHOUT, publish
 from case2code import database
+from case2code.__main__ import main
 from case2code.ask_model import ask_model
 from case2code.catalog import attachment
+from case2code.commands import evaluate as command
 from case2code.errors import ConfigurationError, OutageError
 from case2code.evaluation import Evaluation, Part, answers_prefix, settings_of
 from case2code.llm import endpoint as endpoints
@@ -195,6 +197,26 @@ def test_refusals_and_nonsense_are_answers_with_a_reason(store: Store, endpoint:
     report = evaluate(store, tools(endpoint))
     assert {row["reason"]: row["answers"] for row in report["reasons"]} == {"refused": 2, "no_code": 1}
     assert report["pass"][0]["value"] == 0.0
+
+
+def test_each_command_may_spend_what_it_says(store: Store, endpoint: ChatEndpoint, monkeypatch: pytest.MonkeyPatch):
+    publish(store, SAMPLES)
+    monkeypatch.setattr(command, "open_store", lambda address: store)
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    endpoint.answer = lambda prompt: completion("I do not know.")
+    words = ["evaluate", NAME, "--model", MODEL, "--base-url", endpoint.url, "--max-requests", "1"]
+    assert [main(words) or len(endpoint.prompts) for _ in range(3)] == [1, 2, 3]
+
+
+def test_what_the_endpoint_breaks_off_is_no_answer(store: Store, endpoint: ChatEndpoint):
+    publish(store, SAMPLES)
+    broken = completion("")
+    broken.body["choices"][0]["finish_reason"] = "error"  # type: ignore[index]
+    endpoint.answer = lambda prompt: broken
+    with pytest.raises(OutageError, match="broke off an answer"):
+        evaluate(store, tools(endpoint))
+    endpoint.answer = lambda prompt: completion("I do not know.")
+    assert {row["reason"]: row["answers"] for row in evaluate(store, tools(endpoint))["reasons"]} == {"no_code": 3}
 
 
 def test_the_baseline_needs_no_endpoint_and_is_no_measure_of_difficulty(store: Store, endpoint: ChatEndpoint):

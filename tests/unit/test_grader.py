@@ -150,3 +150,25 @@ def test_a_program_with_a_fence_in_it_is_read_back_whole(fence: str):
     assert grader.program_of(answer) == code
     assert programs.program_of(answer, "f").code == code
     assert grade_program(f"So:\n{answer}\nDone.", "f", [case("{'x': 1}", repr(f"\n{fence}\n"))]) == 1.0
+
+
+def test_what_shows_a_call_behind_the_program_is_not_the_program():
+    answer = "```python\ndef f(x): return x + 1\n```\nUsage:\n```python\nprint(f(1))\n```\n"
+    assert grader.program_of(answer, "f") == programs.program_of(answer, "f").code
+    assert grade_program(answer, "f", [case("{'x': 1}", "2")]) == 1.0
+
+
+def test_bytes_that_are_no_text_cost_their_own_answer_only(tmp_path: Path):
+    rows = [{"id": n, "function_name": "f", "cases": [case("{'x': 1}", "1")]} for n in "ab"]
+    answers = [
+        {"id": "a", "answer": "import os\nos.write(1, b'\\xff')\nos.write(2, b'\\xff')\ndef f(x): return x"},
+        {"id": "b", "answer": "def f(x): return x"},
+    ]
+    for name, content in (("rows", rows), ("answers", answers)):
+        (tmp_path / name).write_text("".join(f"{json.dumps(row)}\n" for row in content))
+    done = subprocess.run(
+        [sys.executable, grader.__file__, str(tmp_path / "rows"), str(tmp_path / "answers")],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == ["a", "b"]
+    assert json.loads(done.stdout.splitlines()[1])["score"] == 1.0

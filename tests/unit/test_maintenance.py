@@ -182,10 +182,17 @@ def test_snapshots_go_by_age_and_by_revocation(
     evaluated = f"evaluations/tiny/{versions[0]}"
     for name in ("leaderboard.parquet", "m-0/report.json", "m-0/questions/0000.parquet", "m-0/scores/0000.parquet"):
         store.write(f"{evaluated}/{name}", b"")
+    trained = {name: f"trainings/tiny/files/{name}.jsonl" for name in ("its own", "shared")}
+    for key in trained.values():
+        store.write(key, b"")
+    for name, version, file in (("a", 0, "its own"), ("b", 0, "shared"), ("c", 1, "shared")):
+        plan = {"snapshot": f"tiny/{versions[version]}", "file": {"key": trained[file]}}
+        store.write_json(f"trainings/tiny/{name}/plan.json", plan)
     keep = recipe.model_copy(update={"retention": recipe.retention.model_copy(update={"keep_days": 6})})
     with caplog.at_level(logging.INFO):
         removed = apply_retention(keep, store, NOW, GRACE)
     assert store.keys(f"{evaluated}/") == [f"{evaluated}/leaderboard.parquet", f"{evaluated}/m-0/report.json"]
+    assert store.keys("trainings/tiny/files/") == [trained["shared"]]
     assert removed == {versions[0]: "it is of no day since 2026-03-06 (retention.keep_days is 6)"}
     assert f"Removed the snapshot tiny/{versions[0]}: it is of no day" in caplog.text
     assert not store.keys(f"snapshots/tiny/{versions[0]}/")

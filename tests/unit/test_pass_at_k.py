@@ -69,3 +69,11 @@ def test_a_difference_is_of_tasks_that_both_have_answers_to():
     assert found is not None
     assert (found.tasks, found.value) == (1, 1.0)
     assert difference([((0, 0), (1, 1))], 1) is None
+
+
+@pytest.mark.parametrize(("right", "low", "high"), [(0, 0.0, 0.2425), (1, 0.7575, 1.0)])
+def test_tasks_that_all_agree_leave_doubt(right: int, low: float, high: float):
+    """Wilson's bound for 12 of 12: z² / (n + z²)."""
+    found = estimate([(1, right)] * 12, 1)
+    assert found is not None
+    assert (found.value, found.low, found.high) == (right, pytest.approx(low, abs=1e-3), pytest.approx(high, abs=1e-3))

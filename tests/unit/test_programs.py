@@ -45,6 +45,11 @@ def test_a_block_in_a_list_loses_its_indentation():
     assert program_of(text, "f").code == F
 
 
+def test_a_thought_ends_where_the_program_begins():
+    code = "def f(text):\n    return text.replace('<think>', '')\n"
+    assert program_of(f"<think>hm</think>\n```python\n{code}```", "f").code == code
+
+
 def test_a_fence_in_a_docstring_ends_nothing():
     code = 'def f(x):\n    """Adds.\n\n    ```\n    f(1)\n    ```\n    """\n    return x + 1\n'
     assert program_of(f"```python\n{code}```", "f").code == code

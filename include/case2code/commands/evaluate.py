@@ -8,6 +8,7 @@ sandbox. With --tasks and neither --model nor --answers, the reference programs 
 import argparse
 import json
 import os
+import time
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -88,7 +89,8 @@ def tools_of(arguments: argparse.Namespace) -> Tools:
 
 
 def _run_of(arguments: argparse.Namespace) -> Run:
-    return Run("command", arguments.max_cost_usd, arguments.max_requests)
+    # Each command is a run of its own: what an earlier one spent is not what this one may spend.
+    return Run(f"command {time.time()}", arguments.max_cost_usd, arguments.max_requests)
 
 
 def _evaluate_snapshot(arguments: argparse.Namespace, console: Console) -> int:

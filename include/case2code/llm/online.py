@@ -271,8 +271,18 @@ class _Asking(Generic[Item, Sent, Answer]):
         return False
 
 
+#: How endpoints say that they do not take this prompt: a filter of contents, or its length.
+_ABOUT_THE_PROMPT: Final = re.compile(
+    r"content.?(filter|policy|management)|invalid_prompt|safety|moderation|flagged"
+    r"|(text|prompt|input|message)\w* (is |are )?too long|context.?(length|window|size)|string_above_max_length",
+    re.IGNORECASE,
+)
+
+
 def _is_about_the_prompt(error: openai.APIError) -> bool:
-    """A 400 that names one of our settings is about every function; another one is about this."""
+    """Whether a 400 is about this prompt. Another one (a setting, an empty account) is about all, and no answer."""
     if not isinstance(error, openai.BadRequestError | openai.UnprocessableEntityError):
         return False
-    return getattr(error, "param", None) not in ("temperature", "seed", "max_tokens", "max_completion_tokens", "model")
+    if getattr(error, "param", None) in ("temperature", "seed", "max_tokens", "max_completion_tokens", "model"):
+        return False
+    return bool(_ABOUT_THE_PROMPT.search(f"{getattr(error, 'code', '')} {error.message}"))

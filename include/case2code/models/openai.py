@@ -85,6 +85,8 @@ class _Asking(online.Exchange[Question, _Request, Answer]):
             raise OutageError(f"{self._client.base_url} did not answer with a completion: {str(reply)[:200]!r}")
         self._model.check(str(reply.get("model") or self._settings.model))
         choice = reply["choices"][0] if isinstance(reply["choices"][0], dict) else {}
+        if choice.get("error") or choice.get("finish_reason") == "error":
+            raise OutageError(f"{self._client.base_url} broke off an answer: {str(choice)[:200]!r}")
         said: Any = choice.get("message")
         message: dict[str, Any] = said if isinstance(said, dict) else {}
         if self._settings.mode == "chat":

@@ -27,7 +27,6 @@ CREATE MACRO diff(a, b) AS TABLE
             function_id,
             rule,
             min(reason) AS reason,
-            bool_or(kept) AS kept,
             row_number() OVER (PARTITION BY function_id ORDER BY bool_or(kept) DESC, count(*) DESC, rule) AS place
         FROM read_parquet($cases, filename = TRUE, union_by_name = TRUE)
         WHERE filename = $cases_of[b]

@@ -225,6 +225,6 @@ def _figures(name: str, results: dict[str, list[bool]]) -> list[Figure]:
         Figure(f"{name}: tasks", len(results["trained"]), "tasks"),
         *figures,
         Figure(f"{name}: trained above untrained", 100 * gain.value, "points"),
-        Figure(f"{name}: lower end of its 95 % interval", 100 * gain.low, "points", "≥ 0"),
+        Figure(f"{name}: lower end of its 95 % interval", 100 * gain.low, "points", "≥ 0.01"),
         Figure(f"{name}: upper end of its 95 % interval", 100 * gain.high, "points"),
     ]
