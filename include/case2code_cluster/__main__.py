@@ -35,10 +35,13 @@ _PORTS: Final = {"postgres": 5432, "redis": 6379, "s3": 8333, "api-server": 8080
 _AIRFLOW: Final = ("scheduler", "dag-processor", "triggerer", "worker-default", "worker-sandbox")
 #: As root, every service is a user of its own, without a name and without rights.
 _USERS: Final = {name: 50_000 + n for n, name in enumerate((*_PORTS, "setup", *_AIRFLOW))}
-
-
 #: What they share is the folder of the tasks' logs, as containers share the volume.
 _GROUP: Final = 50_000
+#: How this machine reaches the internet: its proxies, and the certificates that it trusts.
+_ROUTE: Final = (
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO", "AWS_CA_BUNDLE"),
+)
 
 
 class Cluster:
@@ -72,7 +75,7 @@ class Cluster:
             raise OutageError(f"{name}: {' '.join((done.stderr or done.stdout).strip().splitlines()[-1:])}")
 
     def environment(self, name: str) -> dict[str, str]:
-        """What the file tells the service, and nothing of this process but where programs are."""
+        """What the file tells the service, and nothing of this process but where programs and the internet are."""
         home = _own_folder(self.folder / "homes" / name, name)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         local = {"HOME": str(home), "AIRFLOW_HOME": str(home), "PATH": path, "PYTHONPATH": str(parts.INCLUDE)}
@@ -85,7 +88,7 @@ class Cluster:
         }
         local |= {f"AIRFLOW__LOGGING__{kind}_LOG_SERVER_PORT": str(free_port()) for kind in ("WORKER", "TRIGGER")}
         told = {key: text.replace("/opt/airflow", str(home)) for key, text in self.services[name].environment.items()}
-        return told | local
+        return {name: os.environ[name] for name in _ROUTE if name in os.environ} | told | local
 
 
 def _user(name: str) -> int:

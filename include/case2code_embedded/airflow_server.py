@@ -94,10 +94,13 @@ class AirflowClient:
         return answer.json()
 
     def start_run(self, day: datetime, conf: dict[str, Any]) -> str:
-        """Start the run of `day` (midnight, UTC), in place of one that ended before; returns its run id."""
+        """Start the run of `day` (midnight, UTC), in place of one that ended or was cut short; returns its run id."""
         runs = f"dags/{DAG}/dagRuns"
         for old in self.get(runs, logical_date_gte=day.isoformat(), logical_date_lte=day.isoformat())["dag_runs"]:
-            self.call("DELETE", f"{runs}/{quote(old['dag_run_id'])}").raise_for_status()
+            path = f"{runs}/{quote(old['dag_run_id'])}"
+            if old["state"] not in ("success", "failed"):  # the stack that ran it is gone
+                self.call("PATCH", path, json={"state": "failed"}).raise_for_status()
+            self.call("DELETE", path).raise_for_status()
         body = {
             "dag_run_id": f"make_run__{day:%Y-%m-%d}",
             "logical_date": day.isoformat(),
@@ -138,6 +141,13 @@ class AirflowClient:
 
     def messages(self, run_id: str, task: dict[str, Any]) -> list[str]:
         """The log lines of the last try of a task instance, oldest first; an exception is the line 'Type: text'."""
+        return [_exception(event) or event["event"] for event in self._log(run_id, task)]
+
+    def error(self, run_id: str, task: dict[str, Any]) -> str | None:
+        """The last exception in that log, as 'Type: text'."""
+        return next(filter(None, map(_exception, reversed(self._log(run_id, task)))), None)
+
+    def _log(self, run_id: str, task: dict[str, Any]) -> list[dict[str, Any]]:
         answer = self.call(
             "GET",
             f"dags/{DAG}/dagRuns/{quote(run_id)}/taskInstances/{task['task_id']}/logs/{max(1, task['try_number'])}",
@@ -145,10 +155,9 @@ class AirflowClient:
             headers={"Accept": "application/json"},
         )
         events = answer.json().get("content", []) if answer.ok else []
-        lines = []
-        for event in events:
-            if not isinstance(event, dict):
-                continue
-            raised = event.get("error_detail") or []
-            lines.append(f"{raised[0]['exc_type']}: {raised[0]['exc_value']}" if raised else event["event"])
-        return lines
+        return [event for event in events if isinstance(event, dict)]
+
+
+def _exception(event: dict[str, Any]) -> str | None:
+    raised = event.get("error_detail") or []
+    return f"{raised[0]['exc_type']}: {raised[0]['exc_value']}" if raised else None

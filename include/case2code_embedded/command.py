@@ -1,6 +1,7 @@
 """What the commands that start a stack have in common: days, recipes by name or path, and how a command ends."""
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -41,6 +42,7 @@ def end_well(call: Callable[[Console], int]) -> int:
     console = Console(width=None if sys.stdout.isatty() else _LOG_COLUMNS)
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job would ignore it
         signal.signal(number, signal.default_int_handler)
+    reach_this_machine_directly()
     try:
         return call(console)
     except KeyboardInterrupt:
@@ -49,3 +51,10 @@ def end_well(call: Callable[[Console], int]) -> int:
     except Case2CodeError as error:
         console.print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         return 1
+
+
+def reach_this_machine_directly() -> None:
+    """Exempt the services of the stack from the proxy of this process and its children, where there is one."""
+    exempt = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    names = dict.fromkeys([*filter(None, exempt.split(",")), "127.0.0.1", "localhost"])
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(names)

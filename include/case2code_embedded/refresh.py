@@ -68,6 +68,8 @@ def run_refresh(
             if state in ("success", "failed"):
                 break
             time.sleep(_POLL_SECONDS)
+    if not console.is_terminal:
+        console.line()  # the table's last line has no end there
     tasks = client.tasks(run_id)
     if state == "failed":
         raise RefreshFailed(_failure(client, run_id, tasks))
@@ -91,8 +93,10 @@ class _Watch:
             mine = [task for task in self.tasks if task["task_id"] == stage]
             if mine and stage not in self.said and all(task["state"] in _ENDED for task in mine):
                 self.said.add(stage)
-                words = ", ".join(filter(None, [self._told(mine), _seconds(mine)]))
-                console.print(f"{stage} ended: {words}", highlight=False, soft_wrap=True)
+                end = _end(mine)
+                words = [self._told(mine), _seconds(mine)] if end in ("ended", "failed") else []
+                told = ", ".join(filter(None, words))
+                console.print(f"{stage} {end}" + (f": {told}" if told else ""), highlight=False, soft_wrap=True)
 
     def table(self) -> Group:
         self.tasks = self.client.tasks(self.run_id)
@@ -154,6 +158,13 @@ def _count(name: str, value: float) -> str:
 _TELLING: Final = ("Scraped", "Extracted", "Rule", "Kept", "Wrote", "Writer", "Executed", "Probed", "Ran", "Published")
 
 
+def _end(tasks: list[dict[str, Any]]) -> str:
+    """The worst end of a stage's tasks, in a word."""
+    states = {task["state"] for task in tasks}
+    ends = {"failed": "failed", "upstream_failed": "was not begun", "success": "ended"}
+    return next((word for state, word in ends.items() if state in states), "was skipped")
+
+
 def _seconds(tasks: list[dict[str, Any]]) -> str:
     started = [datetime.fromisoformat(t["start_date"]) for t in tasks if t["start_date"]]
     ended = [datetime.fromisoformat(t["end_date"]) for t in tasks if t["end_date"]]
@@ -167,8 +178,11 @@ def _failure(client: AirflowClient, run_id: str, tasks: list[dict[str, Any]]) ->
     failed = next((task for task in tasks if task["state"] == "failed"), None)
     if failed is None:
         return "the run failed before any task did: see the scheduler's log"
-    lines = [line for line in client.messages(run_id, failed) if line.strip() and not line.startswith("::")]
-    return f"{failed['task_id']} failed: {lines[-1][:1500] if lines else 'it left no log'}"
+    said = client.error(run_id, failed)
+    if said is None:  # its process was ended from outside
+        lines = [line for line in client.messages(run_id, failed) if line.strip() and not line.startswith("::")]
+        said = lines[-1] if lines else "it left no log"
+    return f"{failed['task_id']} failed: {said[:1500]}"
 
 
 def show_estimate(tasks: list[dict[str, Any]], console: Console) -> None:
