@@ -47,7 +47,7 @@ def check(snapshot: Snapshot, name: str, folder: Path, options: Options, max_sam
     """Grade the first `max_samples` samples of each split in what `export` wrote into `folder`."""
     module = parts.module("exports", name)
     checked = Checked(Counter(), [])
-    with Sandbox(Judged.LIMITS) as calls, Sandbox(_LIMITS) as graders:
+    with Sandbox(Judged.LIMITS, passes=1) as calls, Sandbox(_LIMITS, passes=1) as graders:
         for split in chosen(options):
             samples = islice(_with_rows(snapshot, folder, split), max_samples)
             while batch := list(islice(samples, _BATCH)):

@@ -13,10 +13,12 @@ from case2code.sandbox import Execution, Limits, Program, Sandbox
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A mutant; `killed_by` are the arguments on which it does something else, `outputs` says what, where it ends."""
+    """A mutant; `killed_by` are the arguments on which it does something else, `outputs` says what, where it ends.
 
-    #: A mutant that never ends costs this for each case.
-    LIMITS: ClassVar[Limits] = Limits(cpu_seconds=0.5)
+    One that uses up its time in a call is told apart by the calls after it too, which are not made.
+    """
+
+    LIMITS: ClassVar[Limits] = Limits(cpu_seconds=0.5, max_timeouts=1)
 
     operator: str
     code: str
@@ -30,7 +32,10 @@ class Judged:
 
 
 def judged(interpreters: Sandbox, samples: Sequence[Sample]) -> Iterator[tuple[Sample, list[Judged]]]:
-    """The samples with their mutants. Raises OutageError where the sandbox dies with one."""
+    """The samples with their mutants; `interpreters` have the limits `Judged.LIMITS` and one pass.
+
+    Raises OutageError where the sandbox dies with one.
+    """
     found = [(sample, mutants_of(sample.code, sample.name)) for sample in samples]
     programs = (
         Program(f"{sample.sample_id} {mutant.number}", mutant.code, sample.name, _arguments(sample))

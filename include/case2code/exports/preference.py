@@ -28,7 +28,7 @@ def write(snapshot: Snapshot, folder: Path, options: Options) -> int:
 
 
 def _rows(samples: Iterator[Sample]) -> Iterator[dict[str, Any]]:
-    with Sandbox(Judged.LIMITS) as interpreters:
+    with Sandbox(Judged.LIMITS, passes=1) as interpreters:
         while batch := list(islice(samples, _BATCH)):
             for sample, mutants in judged(interpreters, batch):
                 killed = [mutant for mutant in mutants if mutant.killed_by]
