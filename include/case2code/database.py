@@ -177,14 +177,25 @@ def table(connection: duckdb.DuckDBPyConnection, name: str, content: pa.Table) -
     connection.register(name, content)
 
 
-def view(connection: duckdb.DuckDBPyConnection, name: str, store: Store, keys: list[str], schema: pa.Schema) -> None:
-    """Make the Parquet objects `keys` readable in SQL as `name`; without keys it is an empty table of that schema."""
+def view(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    store: Store,
+    keys: list[str],
+    schema: pa.Schema,
+    *,
+    of_any_age: bool = False,
+) -> None:
+    """Make the Parquet objects `keys` readable in SQL as `name`; without keys it is an empty table of that schema.
+
+    `of_any_age`: some may be from before the schema's last column came, which then is null.
+    """
     connection.unregister(name)  # an Arrow table of that name would hide the view
     if not keys:
         connection.register(name, schema.empty_table())
         return
     try:
-        connection.read_parquet(store.uris(keys)).create_view(name, replace=True)
+        connection.read_parquet(store.uris(keys), union_by_name=of_any_age).create_view(name, replace=True)
     except duckdb.IOException as error:
         raise OutageError(f"DuckDB could not read {store.uri(keys[0])}: {error}") from error
 

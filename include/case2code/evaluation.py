@@ -76,18 +76,24 @@ def settings_of(content: dict[str, Any]) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """One model on one snapshot, `recipe/version`, or on HumanEval; `answers` is where the ledger of its answers is."""
+    """One model on one snapshot, `recipe/version`, or on HumanEval.
+
+    `answers` is where the ledger of its answers is; `endpoint` says whose they are.
+    """
 
     snapshot: str
     settings: Settings
     answers: str
+    endpoint: str = ""
 
     @property
     def name(self) -> str:
-        """What the model and everything that changes the scores come to."""
+        """What the model, its endpoint and everything that changes the scores come to."""
         identity = self.settings.model_dump(mode="json", exclude=_NOT_IDENTITY)
         template = parts.prompt(self.settings.prompt, PLACEHOLDERS, parts.PROMPTS).template
-        return f"{slug(self.settings.model)}-{fingerprint([REVISION, sandbox.REVISION, identity, template])}"
+        return (
+            f"{slug(self.settings.model)}-{fingerprint([REVISION, sandbox.REVISION, self.answers, identity, template])}"
+        )
 
     @property
     def folder(self) -> str:
@@ -109,6 +115,7 @@ class Evaluation:
             "snapshot": self.snapshot,
             "settings": self.settings.model_dump(mode="json"),
             "answers": self.answers,
+            "endpoint": self.endpoint,
         }
         store.write_json(f"{self.prefix}/plan.json", plan)
 
@@ -116,13 +123,19 @@ class Evaluation:
     def read(cls, store: Store, prefix: str) -> "Evaluation":
         """The evaluation that `plan_evaluation` wrote under `prefix`."""
         plan = store.read_json(f"{prefix}/plan.json")
-        return cls(plan["snapshot"], Settings.model_validate(plan["settings"]), plan["answers"])
+        return cls(plan["snapshot"], Settings.model_validate(plan["settings"]), plan["answers"], plan["endpoint"])
 
 
 def answers_prefix(settings: Settings, tools: Tools) -> str:
     """Where the answers of one model are: its endpoint and everything that changes them is in the name."""
     identity = parts.module("models", settings.family).identity(settings, tools)
     return f"answers/{slug(settings.model)}-{fingerprint(identity)}"
+
+
+def endpoint_of(settings: Settings, tools: Tools) -> str:
+    """Who answers for the model, for people; empty where nobody is asked."""
+    found: str = parts.module("models", settings.family).endpoint(settings, tools)
+    return found
 
 
 def folder_of(snapshot: str) -> str:
@@ -150,7 +163,8 @@ class Part:
 
     @property
     def name(self) -> str:
-        return f"{self.number:04d}"
+        """The number, of how many: another run of the evaluation may have cut its questions otherwise."""
+        return f"{self.number:04d}-of-{self.count:04d}"
 
     def to_dict(self) -> dict[str, Any]:
         return {"prefix": self.prefix, "number": self.number, "count": self.count}

@@ -7,6 +7,7 @@ grader: it runs in the same process, and can find what is expected of it.
 """
 
 import datetime
+import functools
 import json
 import math
 import re
@@ -24,6 +25,13 @@ NAMES: dict[str, Any] = {
     )
 } | {"datetime": datetime, "__builtins__": {}}
 SECONDS = 10.0
+#: No program of this benchmark is nearly as long; the rest of such an answer is repetition.
+MAX_CHARS = 60_000
+
+_THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
+_FENCE = re.compile(r"^([ \t]*)(```+|~~~+)([^\n]*)$", re.MULTILINE)
+_STATEMENT = re.compile(r"(?:async def|def|class|from|import|@\w|[A-Za-z_]\w*[ \t]*(?::[^=\n]+)?=[^=])")
+_DEFINITION = re.compile(r"^(?:async[ \t]+)?def[ \t]+\w+|^\w+[ \t]*=[ \t]*lambda\b", re.MULTILINE)
 
 _LITERAL = {"Expression", "Constant", "List", "Tuple", "Set", "Dict", "UnaryOp", "USub", "Load", "keyword"}
 _CONSTANTS = {"int", "float", "str", "list", "dict", "set", "tuple", "datetime.timezone.utc"}
@@ -37,9 +45,13 @@ _ONLY_AST = 0x400
 
 def grade_program(answer: str, function_name: str, cases: list[dict[str, Any]]) -> float:
     """Whether the program in `answer` does what all `cases` say. Each has arguments, outcome, value and comparator."""
+    return _grade(program_of(answer, function_name), function_name, cases)
+
+
+def _grade(code: str, function_name: str, cases: list[dict[str, Any]]) -> float:
     namespace: dict[str, Any] = {"__name__": "__main__"}
     try:
-        exec(compile(program_of(answer, function_name), "<answer>", "exec", dont_inherit=True), namespace)  # noqa: S102
+        exec(compile(code, "<answer>", "exec", dont_inherit=True), namespace)  # noqa: S102
         function = namespace[function_name]
     except BaseException:
         return 0.0
@@ -66,20 +78,70 @@ def grade_input(answer: str, function_name: str, code: str, case: dict[str, Any]
         return 0.0
     if type(arguments) is not dict:
         return 0.0
-    return grade_program(code, function_name, [case | {"arguments": answer.strip()}])
+    return _grade(code, function_name, [case | {"arguments": answer.strip()}])
 
 
-def program_of(answer: str, function_name: str = "") -> str:
-    """The last code block that defines the function (where none is named: any), else the last one, else the answer.
+def program_of(text: str, function_name: str = "") -> str:
+    """The last fenced block that defines the function, else the last block, else the code in the bare text.
 
     >>> program_of("Here:\\n```python\\nx = 1\\n```\\n")
     'x = 1\\n'
+    >>> program_of("I do not know.")
+    ''
     """
-    # A block ends where its own fence stands again: code may have shorter ones.
-    blocks = re.findall(r"^(`{3,})[^\n`]*\n(.*?)(?:^\1(?!`)|\1\s*\Z)", answer, re.DOTALL | re.MULTILINE)
-    programs = [str(block) for _, block in blocks] or [answer]
-    defines = re.compile(rf"^(?:(?:async[ \t]+)?def|class)[ \t]+{re.escape(function_name)}\b", re.MULTILINE)
-    return next((program for program in reversed(programs) if defines.search(program)), programs[-1])
+    text = _THOUGHT.sub("", text.replace("\r\n", "\n")[-MAX_CHARS:])
+    blocks = _blocks(text)
+    if not blocks:
+        return _bare_code(text)
+    for wanted in (_defines(function_name), _DEFINITION):
+        for block in reversed(blocks):
+            if wanted.search(block):
+                return block
+    return blocks[-1]
+
+
+@functools.lru_cache(4_096)
+def _defines(function_name: str) -> "re.Pattern[str]":
+    name = re.escape(function_name)
+    return re.compile(
+        rf"^(?:(?:async[ \t]+)?def[ \t]+{name}[ \t]*\(|class[ \t]+{name}\b|{name}[ \t]*(?:=[^=]|:[^=\n]+=))",
+        re.MULTILINE,
+    )
+
+
+def _blocks(text: str) -> list[str]:
+    """What stands between fences, those of an answer that was cut off too; a block in a list loses its indentation."""
+    blocks = []
+    opened = None
+    for fence in _FENCE.finditer(text):
+        if opened is None:
+            opened = fence
+        # One that stands further in is inside the code: docstrings have fences too.
+        elif fence[2] == opened[2] and not fence[3].strip() and len(fence[1]) <= len(opened[1]):
+            blocks.append(_dedented(text[opened.end() + 1 : fence.start()], opened[1]))
+            opened = None
+    if opened is not None:
+        blocks.append(_dedented(text[opened.end() + 1 :], opened[1]))
+    return blocks
+
+
+def _dedented(block: str, indent: str) -> str:
+    return "".join(line.removeprefix(indent) for line in block.splitlines(keepends=True)) if indent else block
+
+
+def _bare_code(text: str) -> str:
+    """From the first line that begins a statement on, as far as lines look like code; none without a definition."""
+    kept: list[str] = []
+    for line in text.splitlines(keepends=True):
+        starts = _STATEMENT.match(line) is not None
+        if starts or (kept and (not line.strip() or line[0] in " \t#)]}")):
+            kept.append(line)
+        elif kept and _DEFINITION.search("".join(kept[:200])):
+            break
+        else:
+            kept = []
+    code = "".join(kept)
+    return code if _DEFINITION.search(code) else ""
 
 
 def _holds(function: Any, case: dict[str, Any]) -> bool:

@@ -43,31 +43,30 @@ def estimate(results: Sequence[tuple[int, int]], k: int) -> Estimate | None:
     """pass@k over tasks, each with the number of its answers and of the right ones.
 
     A task with fewer than k answers is left out. The interval is a percentile bootstrap over tasks, the same at every
-    call; where all tasks agree, Wilson's. None where no task has k answers.
+    call; where all tasks agree, Wilson's for such a one. None where no task has k answers.
     """
     each = [pass_at_k(answers, right, k) for answers, right in results if answers >= k]
-    if not each:
-        return None
-    if set(each) in ({0.0}, {1.0}):  # resampling what is all the same shows no doubt: Wilson's interval does
-        reach = _Z_SQUARED / (len(each) + _Z_SQUARED)
-        return Estimate(k, len(each), each[0], max(0.0, each[0] - reach), min(1.0, each[0] + reach))
-    return _bootstrapped(k, each)
+    return _estimate(k, each, 0.0) if each else None
 
 
 def difference(pairs: Sequence[tuple[tuple[int, int], tuple[int, int]]], k: int) -> Estimate | None:
     """How much higher pass@k of the second model is than that of the first, over tasks that both have k answers to.
 
     Each task has (answers, right) of both. The interval is a paired bootstrap: a task that is hard for both does not
-    widen it. None where no task has k answers of both.
+    widen it; where all tasks differ by the same, it is as for `estimate`. None where no task has k answers of both.
 
     >>> difference([((1, 0), (1, 1)), ((1, 1), (1, 1))], 1).value
     0.5
     """
     each = [pass_at_k(*after, k) - pass_at_k(*before, k) for before, after in pairs if min(before[0], after[0]) >= k]
-    return _bootstrapped(k, each) if each else None
+    return _estimate(k, each, -1.0) if each else None
 
 
-def _bootstrapped(k: int, each: list[float]) -> Estimate:
+def _estimate(k: int, each: list[float], least: float) -> Estimate:
+    """The mean of values between `least` and 1, with its interval."""
+    if len(set(each)) == 1:  # resampling what is all the same shows no doubt
+        reach = _Z_SQUARED / (len(each) + _Z_SQUARED)
+        return Estimate(k, len(each), each[0], max(least, each[0] - reach), min(1.0, each[0] + reach))
     chance = random.Random(_SEED)  # noqa: S311 - no secret
     means = sorted(sum(chance.choices(each, k=len(each))) / len(each) for _ in range(_RESAMPLES))
     tail = round(_RESAMPLES * (1 - _CONFIDENCE) / 2)

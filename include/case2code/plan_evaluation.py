@@ -11,7 +11,15 @@ import pyarrow as pa
 from case2code import database, human_eval, parts, values
 from case2code.case_formats import session
 from case2code.errors import ConfigurationError
-from case2code.evaluation import Evaluation, Part, Settings, answers_prefix, difficulty_key, settings_of
+from case2code.evaluation import (
+    Evaluation,
+    Part,
+    Settings,
+    answers_prefix,
+    difficulty_key,
+    endpoint_of,
+    settings_of,
+)
 from case2code.models import Tools
 from case2code.prompts import call_arguments
 from case2code.recipe import Recipe
@@ -42,7 +50,7 @@ def plan_evaluation(snapshot: str, settings: Settings, store: Store, shards: int
         name = published.name
         template = parts.prompt(settings.prompt, _PLACEHOLDERS, parts.PROMPTS)
         questions = [_question(row, settings, template) for row in _samples(published, settings)]
-    evaluation = Evaluation(name, settings, answers_prefix(settings, tools))
+    evaluation = Evaluation(name, settings, answers_prefix(settings, tools), endpoint_of(settings, tools))
     evaluation.write(store)
     questions = [question | {"prompt_hash": hash_of(question["prompt"])} for question in questions]
     count = min(shards, len(questions))

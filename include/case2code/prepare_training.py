@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import botocore.exceptions
 
+from case2code import database
 from case2code.errors import ConfigurationError, OutageError
 from case2code.exports import Options, export
 from case2code.llm.budget import UNLIMITED, Run
@@ -48,6 +49,8 @@ def prepare_training(snapshot: str, settings: Settings, store: Store, tools: Too
         if not store.exists(file.key):
             store.write_file(file.key, path)
     training.write(store)
+    if file.benchmark_twins:
+        log.info("Left out %d samples that compute what a benchmark asks for", file.benchmark_twins)
     log.info(
         "%d examples, %d of them mixed in; at most %d tokens in each of %d epochs, $%.2f → %s",
         *(file.examples, file.mixed_in, file.most_tokens, settings.epochs, training.most_usd, store.uri(file.key)),
@@ -102,7 +105,15 @@ def _described(path: Path, snapshot: Snapshot, settings: Settings, corpus_sha256
     # The only whole number whose mix has so many rows.
     own = examples if settings.ratio is None else math.ceil(examples * Fraction(str(settings.ratio)))
     key = f"{folder_of(snapshot.name)}/files/{sha256}.jsonl"
-    return TrainingFile(key, sha256, size, examples, examples - own, tokens, corpus_sha256)
+    return TrainingFile(key, sha256, size, examples, examples - own, tokens, corpus_sha256, _twins(snapshot))
+
+
+def _twins(snapshot: Snapshot) -> int:
+    """Samples of the train split that the export leaves out."""
+    with database.connect(snapshot.store) as connection:
+        snapshot.open(connection)
+        (row,) = database.query(connection, "exports/benchmark_twins").to_pylist()
+    return int(row["samples"])
 
 
 def _sha256(path: Path) -> str:

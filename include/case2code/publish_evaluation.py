@@ -91,6 +91,7 @@ def _report(
             groups += [{"group": kind, "name": name} | one for one in found]
     return {
         "snapshot": evaluation.snapshot,
+        "endpoint": evaluation.endpoint,
         "settings": evaluation.settings.model_dump(mode="json"),
         "questions": asked,
         "tasks": len(rows),
@@ -124,6 +125,7 @@ def _result(evaluation: Evaluation, report: dict[str, Any]) -> dict[str, Any]:
     settings, first, last = evaluation.settings, report["pass"][0], report["pass"][-1]
     return {
         "model": settings.model,
+        "endpoint": evaluation.endpoint,
         "evaluation": evaluation.name,
         "split": settings.split,
         "view": settings.view,
@@ -151,7 +153,8 @@ def _rebuild(store: Store, key: str, table: str, view: str, part: str, schema: p
         write = _writer(store, key)
         keys = [found for found in store.keys(f"{folder}/") if found.endswith(f"/{part}")]
         with database.connect(store) as connection:
-            database.view(connection, view, store, keys, SOLVED if view == "solved" else LEADERBOARD)
+            parts_schema = SOLVED if view == "solved" else LEADERBOARD
+            database.view(connection, view, store, keys, parts_schema, of_any_age=True)
             content = to_parquet(database.query(connection, f"evaluate/{table}").cast(schema))
         if write(content):
             return

@@ -263,7 +263,8 @@ def _check_models(models: tuple[Part, ...]) -> None:
 
     for part in models:
         _validated(Asked, part.settings, f"evaluate.{part.name}.")
-    evaluations = [Evaluation("", settings_of(part.settings | {"model": part.name}), "") for part in models]
+    asked = [settings_of(part.settings | {"model": part.name}) for part in models]
+    evaluations = [Evaluation("", settings, settings.connection) for settings in asked]
     if len({evaluation.name for evaluation in evaluations}) < len(evaluations):
         raise ValueError("evaluate has a model twice, asked in the same way")
 

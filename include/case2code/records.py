@@ -410,6 +410,7 @@ SOLVED: Final = pa.schema(
 LEADERBOARD: Final = pa.schema(
     [
         ("model", pa.string()),
+        ("endpoint", pa.string()),
         ("evaluation", pa.string()),
         ("split", pa.string()),
         ("view", pa.string()),

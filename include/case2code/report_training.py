@@ -8,6 +8,7 @@ from typing import Any
 
 from case2code import human_eval
 from case2code.pass_at_k import difference
+from case2code.snapshot import open_snapshot
 from case2code.store import Store
 from case2code.training import MODELS, SETS, Training
 from case2code.tune_model import Tuned
@@ -41,10 +42,17 @@ def report_training(
         },
         "sets": sets,
         "left_out": human_eval.left_out(),
+        "checked_benchmarks": [one["name"] for one in _recipe(training, store)["benchmarks"]["sets"]],
     }
     store.write_json(f"{training.prefix}/report.json", report)
     log.info("%s\n→ %s", "\n".join(table(report)), store.uri(f"{training.prefix}/report.json"))
     return report
+
+
+def _recipe(training: Training, store: Store) -> dict[str, Any]:
+    """The recipe that the snapshot was built by."""
+    found: dict[str, Any] = open_snapshot(store, training.snapshot).manifest["recipe"]
+    return found
 
 
 def _compared(name: str, prefixes: Mapping[str, str], store: Store) -> dict[str, Any]:
@@ -98,6 +106,12 @@ def table(report: dict[str, Any]) -> list[str]:
         f"{report['settings']['model']} → {job['model']} ({report['strategy']}): {file['examples']:,} examples, "
         f"{tokens} tokens trained, ${cost['trained']:.4f}; answers ${asked:.4f}"
     )
+    if human_eval.NAME not in report["checked_benchmarks"]:
+        lines.append(
+            f"The recipe of {report['snapshot']} does not check {human_eval.NAME}: its tasks may be among the samples."
+        )
+    if file["benchmark_twins"]:
+        lines.append(f"{file['benchmark_twins']:,} samples that compute what a benchmark asks for were left out.")
     return lines
 
 

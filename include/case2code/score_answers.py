@@ -4,6 +4,7 @@ The sandbox is told the arguments and never the expected outputs. A program that
 """
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -24,6 +25,7 @@ _MAX_TEXT: Final = 500  # of a case in the scores
 #: Errors of `compile`, as the sandbox names them.
 _SYNTAX: Final = {"SyntaxError", "IndentationError", "TabError", "ValueError", "OverflowError"}
 _CALL: Final = "case2code_call"
+_FUTURE: Final = re.compile(r"^from __future__ import (?:\([^)]*\)|[^\n(]*)", re.MULTILINE)
 
 
 class Expected(NamedTuple):
@@ -122,7 +124,8 @@ def score(submissions: Iterable[Submission], interpreters: sandbox.Sandbox) -> I
 def _program(program_id: str, code: str, submission: Submission) -> sandbox.Program:
     """What the sandbox runs. The model sees positional-only parameters without a name, so it may name them freely."""
     arguments = tuple(case.arguments for case in submission.cases)
-    code = f"{submission.before}{code}"
+    if submission.before:
+        code = _after(submission.before, code)
     if submission.tests:
         call = f"\n\n{submission.tests}\n\ndef {_CALL}():\n    check({submission.function_name})\n"
         return sandbox.Program(program_id, f"{code}{call}", _CALL, arguments)
@@ -136,6 +139,11 @@ def _program(program_id: str, code: str, submission: Submission) -> sandbox.Prog
         ]
     )
     return sandbox.Program(program_id, f"{code}{call}", _CALL, arguments)
+
+
+def _after(before: str, code: str) -> str:
+    """Both as one module, whose first lines are the answer's imports from the future."""
+    return "\n".join([*_FUTURE.findall(code), before]) + _FUTURE.sub("", code)
 
 
 def _judged(submission: Submission, code: str, executions: list[sandbox.Execution]) -> Score:

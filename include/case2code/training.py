@@ -80,7 +80,10 @@ def settings_of(content: dict[str, Any]) -> Settings:
 
 @dataclass(frozen=True, slots=True)
 class TrainingFile:
-    """What is trained on; `most_tokens` is a bound for one epoch: no tokenizer makes more tokens than bytes."""
+    """What is trained on; `most_tokens` is a bound for one epoch: no tokenizer makes more tokens than bytes.
+
+    `benchmark_twins` samples of the train split are not in it, because they compute what a benchmark asks for.
+    """
 
     key: str
     sha256: str
@@ -89,6 +92,7 @@ class TrainingFile:
     mixed_in: int
     most_tokens: int
     corpus_sha256: str | None = None
+    benchmark_twins: int = 0
 
 
 @dataclass(frozen=True, slots=True)

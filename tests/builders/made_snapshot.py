@@ -70,7 +70,7 @@ def publish(store: Store, samples: list[dict[str, Any]], version: str = VERSION,
     manifest = {
         "version": version,
         "date": version[:10],
-        "recipe": {"name": "made"} | recipe,
+        "recipe": {"name": "made", "benchmarks": {"sets": []}} | recipe,
         "funnel": [{"stage": "samples", "rows": len(samples)}],
         "files": [{"path": path, "bytes": len(content), "sha256": sha256(content).hexdigest()}],
     }

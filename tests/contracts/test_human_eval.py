@@ -78,6 +78,15 @@ def test_an_answer_may_build_on_the_helpers_and_imports_of_its_task(interpreters
     assert [one.reason for one in score([submission], interpreters)] == ["solved"]
 
 
+@pytest.mark.parametrize("names", ["annotations", "(\n    annotations,\n)"])
+def test_an_answer_may_begin_with_an_import_from_the_future(names: str, interpreters: sandbox.Sandbox):
+    (row,) = (row for row in questions() if row["sample_id"] == "HumanEval/0")
+    assert row["before"]
+    answer = row["completion"].replace("```python\n", f"```python\nfrom __future__ import {names}\n", 1)
+    (task,) = (one for one in scores(interpreters, answer) if one.sample_id == "HumanEval/0")
+    assert task.reason == "solved"
+
+
 def test_a_question_shows_the_function_without_its_body_and_not_the_tests():
     (row,) = (row for row in questions() if row["sample_id"] == "HumanEval/0")
     assert "def has_close_elements(numbers: List[float], threshold: float) -> bool:" in row["prompt"]

@@ -6,6 +6,7 @@ S3, DuckDB, the sandbox and the OpenAI SDK are real; the endpoint is a stand-in 
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import openai
 import pytest
@@ -107,6 +108,43 @@ def test_nothing_is_asked_twice_and_more_samples_ask_only_the_rest(store: Store,
     assert [one["k"] for one in report["pass"]] == [1, 5]
     evaluate(store, tools(endpoint), samples=1, temperature=0.0)
     assert len(endpoint.prompts) == 18
+
+
+def test_one_model_at_two_endpoints_is_two_rows_of_the_leaderboard(store: Store, endpoint: ChatEndpoint):
+    publish(store, SAMPLES)
+    evaluate(store, tools(endpoint))
+    with chat_endpoint.serve() as other:
+        other.answer = lambda prompt: completion("I do not know.")
+        report = evaluate(store, tools(other))
+        rows = read_leaderboard(store, NAME)
+    assert [(row["model"], row["pass_at_1"]) for row in rows] == [(MODEL, 1.0), (MODEL, 0.0)]
+    assert [row["endpoint"] for row in rows] == [urlsplit(one.url).netloc for one in (endpoint, other)]
+    assert report["endpoint"] == rows[1]["endpoint"]
+
+
+def test_a_leaderboard_keeps_the_rows_of_evaluations_from_before_its_newest_column(store: Store):
+    publish(store, SAMPLES)
+    evaluate(store, Tools(no_client), model="baseline:search")
+    (key,) = (key for key in store.keys(f"evaluations/{NAME}/") if key.endswith("/result.parquet"))
+    old = store.read_table(key).drop_columns(["endpoint"])
+    store.write_table(key.replace("baseline", "a-baseline"), old)
+    evaluate(store, Tools(no_client), model="baseline:search", names="hidden")
+    assert sorted(str(row["endpoint"]) for row in read_leaderboard(store, NAME)) == ["", "", "None"]
+
+
+def test_two_runs_of_one_evaluation_that_cut_it_otherwise_do_not_disturb_each_other(
+    store: Store, endpoint: ChatEndpoint
+):
+    publish(store, SAMPLES)
+    settings = settings_of({"model": MODEL})
+    planned = [plan_evaluation(NAME, settings, store, shards, tools(endpoint)) for shards in (2, 1)]
+    evaluation = Evaluation.read(store, planned[0][0].prefix)
+    for part in [*planned[0], *planned[1]]:
+        ask_model(evaluation, part, store, tools(endpoint), UNLIMITED)
+        score_answers(evaluation, part, store)
+    reports = [publish_evaluation(evaluation, parts, store).report for parts in planned]
+    assert reports[0] == reports[1]
+    assert (reports[0]["questions"], reports[0]["tasks"], len(endpoint.prompts)) == (3, 3, 3)
 
 
 def test_the_prompt_has_the_shown_cases_alone(store: Store, endpoint: ChatEndpoint):

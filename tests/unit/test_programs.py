@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from case2code.programs import MAX_CHARS, program_of
+from case2code.grader import MAX_CHARS
+from case2code.programs import program_of
 
 F = "def f(x):\n    return x + 1\n"
 G = "def g(x):\n    return 0\n"

@@ -111,6 +111,14 @@ def test_the_file_is_the_chat_export_of_the_train_split_and_is_written_once(publ
     assert len(published.keys("trainings/made/files/")) == 1
 
 
+def test_what_a_benchmark_asks_for_is_not_trained_on(store: Store, endpoint: ChatEndpoint):
+    """The recipe may keep such samples in the table; a model that was trained on them would be asked what it knows."""
+    publish(store, [*TRAIN[:10], TRAIN[10] | {"benchmark_twin": "human_eval/7"}, *HELD_OUT])
+    training = prepare(store, endpoint)
+    assert (training.file.examples, training.file.benchmark_twins) == (10, 1)
+    assert TRAIN[10]["completion"] not in [one["messages"][1]["content"] for one in rows(store.read(training.file.key))]
+
+
 @pytest.mark.parametrize("is_on_s3", [False, True])
 def test_a_second_corpus_is_mixed_in_at_the_ratio(
     is_on_s3: bool, published: Store, endpoint: ChatEndpoint, tmp_path: Path
@@ -416,7 +424,8 @@ def test_the_command_trains_waits_and_compares(
     assert main(words) == 0
     said = capsys.readouterr().out
     assert "12 examples of made/2026-03-01-0123456789ab, 0 of them mixed in; training costs $0.00 at most" in said
-    assert re.search(r"human_eval +1 +0.0 .* \+0.0 \(\+0.0 to \+0.0\) +0 / 0", said)
+    assert re.search(r"human_eval +1 +0.0 .* \+0.0 \(-79.3 to \+79.3\) +0 / 0", said)
+    assert f"The recipe of {NAME} does not check human_eval: its tasks may be among the samples." in said
     assert f"{MODEL} → ft:{MODEL}:made:case2code-" in said
     assert main([*words, "--max-cost-usd", "1"]) == 1
     assert "nobody said what it costs" in capsys.readouterr().out

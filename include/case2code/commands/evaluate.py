@@ -101,10 +101,12 @@ def _evaluate_snapshot(arguments: argparse.Namespace, console: Console) -> int:
     score_answers(evaluation, part, store)
     report = publish_evaluation(evaluation, [part], store).report
     _show(report, counts, console)
-    board = Table("model", "names", "tasks", "pass@1", "95 %", "shown", "hidden", "cost", title=evaluation.snapshot)
+    columns = ("model", "endpoint", "names", "tasks", "pass@1", "95 %", "shown", "hidden", "cost")
+    board = Table(*columns, title=evaluation.snapshot)
     for row in read_leaderboard(store, evaluation.snapshot):
         board.add_row(
             escape(row["model"]),
+            escape(row.get("endpoint") or ""),
             row["names"],
             str(row["tasks"]),
             f"{row['pass_at_1']:.1%}",

@@ -1,7 +1,8 @@
 """The models that can be evaluated: one file for each family, which turns questions into answers.
 
 A model is called `family:name`; one whose family is no file here is a model of an OpenAI-compatible endpoint. A module
-has `identity(settings, tools) -> object` (what changes its answers), `most_usd(question, settings)` and
+has `identity(settings, tools) -> object` (what changes its answers), `endpoint(settings, tools) -> str` (who answers,
+for people; empty where nobody is asked), `most_usd(question, settings)` and
 `ask(pending, settings, tools, budget) -> Iterator[Answer]`.
 """
 

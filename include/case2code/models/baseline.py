@@ -95,6 +95,10 @@ def identity(settings: Settings, tools: Tools) -> object:
     return ["baseline", REVISION]
 
 
+def endpoint(settings: Settings, tools: Tools) -> str:
+    return ""
+
+
 def most_usd(question: Question, settings: Settings) -> float:
     return 0.0
 

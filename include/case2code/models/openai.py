@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import openai
 
@@ -26,6 +27,12 @@ _MAX_OVERHEAD_TOKENS: Final = 200  # a chat template, roles and the like
 def identity(settings: Settings, tools: Tools) -> object:
     endpoint = str(tools.client().base_url)
     return ["openai", REVISION, endpoint, settings.model_dump(mode="json", include=_ASKED)]
+
+
+def endpoint(settings: Settings, tools: Tools) -> str:
+    """Host and port: an address may hold a password."""
+    found = urlsplit(str(tools.client().base_url))
+    return found.netloc.rpartition("@")[2]
 
 
 def most_usd(question: Question, settings: Settings) -> float:

@@ -1,4 +1,5 @@
--- What exports need of the samples of one split, in the snapshot's order.
+-- What exports need of the samples of one split, in the snapshot's order; no task of a benchmark is among what is
+-- trained on, also where the recipe keeps and marks them.
 SELECT
     sample_id,
     split,
@@ -15,4 +16,6 @@ SELECT
     license,
     url
 FROM samples
-WHERE split = $split
+WHERE
+    split = $split
+    AND (split = 'test' OR benchmark_twin IS NULL)
