@@ -122,6 +122,7 @@ def test_strict_is_a_part_of_relaxed_which_is_all(three_days):
         assert rows(connection, "SELECT sample_id FROM catalog.relaxed ORDER BY ALL") == every
         strict = rows(connection, "SELECT sample_id FROM catalog.strict ORDER BY ALL")
         assert strict == rows(connection, "SELECT sample_id FROM catalog.relaxed WHERE not_strict = '' ORDER BY ALL")
+        assert strict
 
 
 def test_a_sample_without_its_function_names_the_rule_in_the_diff(store: Store, repositories):
