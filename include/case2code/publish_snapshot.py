@@ -23,7 +23,7 @@ from case2code.catalog import write_catalog
 from case2code.dataset_card import croissant, documents
 from case2code.day import Day
 from case2code.day_report import report_day, weakest_isolation
-from case2code.errors import CheckError
+from case2code.errors import CheckError, OutageError
 from case2code.exports import write_exports
 from case2code.features import clusters
 from case2code.probe_behaviour import open_behaviour
@@ -51,7 +51,8 @@ class Publication:
 def publish_snapshot(day: Day, store: Store) -> Publication:
     """Publish the day's samples, or find that the same content is published already.
 
-    Raises CheckError where there is no sample, or a check fails; nothing is visible then.
+    Raises CheckError where there is no sample, or a check fails; nothing is visible then. Raises OutageError where S3
+    does not answer, or a removal meets the publication.
     """
     with tempfile.TemporaryDirectory() as spool:
         return _publish(day, store, Path(spool))
@@ -89,10 +90,20 @@ def _publish(day: Day, store: Store, spool: Path) -> Publication:
     record = report | {"version": version, "date": day.date}
     store.write_json(day_key(day.recipe.name, day.date), record | {"done": False})
     write_catalog(store, day.recipe.name)
+    _require_whole(store, folder, files)
     store.write_json(day_key(day.recipe.name, day.date), record | {"done": True})
     verb = "Published" if published else "Nothing new: the content is that of"
     log.info("%s %s, %d samples → %s", verb, version, samples, store.uri(folder))
     return Publication(version, published, samples, report)
+
+
+def _require_whole(store: Store, folder: str, files: list[dict[str, Any]]) -> None:
+    """Raise OutageError where a removal has taken some of it meanwhile; the next try publishes all of it."""
+    manifest = f"{folder}/manifest.json"
+    missing = {manifest, *(f"{folder}/{file['path']}" for file in files)} - set(store.keys(f"{folder}/"))
+    if missing:
+        store.delete([manifest])  # without it nobody takes the rest for a snapshot
+        raise OutageError(f"{store.uri(min(missing))} was removed while it was published: try again")
 
 
 def _is_done(day: Day, store: Store, version: str) -> bool:

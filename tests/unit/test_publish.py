@@ -10,10 +10,12 @@ import yaml
 
 from builders.day_run import day_of, run_day, run_to_cases, tiny_recipe
 from case2code import database, parts, sandbox
+from case2code import publish_snapshot as stage
 from case2code.case_formats import session
+from case2code.catalog import write_catalog
 from case2code.dataset_card import cell, markdown
 from case2code.day import Day
-from case2code.errors import CheckError
+from case2code.errors import CheckError, OutageError
 from case2code.prompts import call_arguments
 from case2code.publish_snapshot import _move_latest, publish_snapshot
 from case2code.recipe import Recipe
@@ -185,6 +187,25 @@ def test_two_publishers_at_once_publish_one_version(day: Day, store: Store):
         f"snapshots/tiny/{first.version}/manifest.json"
     ]
     assert len(rows(store, first.version)) == 4
+
+
+def test_a_removal_that_meets_a_publication_leaves_no_part_of_a_snapshot(
+    day: Day, store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    run_to_cases(day, store)
+
+    def and_a_removal(store: Store, recipe: str) -> None:
+        monkeypatch.undo()
+        write_catalog(store, recipe)
+        store.delete(key for key in store.keys("snapshots/tiny/") if key.endswith(".parquet"))
+
+    monkeypatch.setattr(stage, "write_catalog", and_a_removal)
+    with pytest.raises(OutageError, match=r"data/test-00000-of-00001\.parquet was removed while it was published"):
+        publish_snapshot(day, store)
+    assert [key for key in store.keys("snapshots/") if key.endswith("manifest.json")] == []
+    done = publish_snapshot(day, store)
+    assert done.published
+    assert len(rows(store, done.version)) == 4
 
 
 def test_a_failed_check_names_the_check_and_the_sample_and_publishes_nothing(repositories, store: Store):
