@@ -5,8 +5,7 @@ from typing import Any
 
 from case2code import database
 from case2code.day import Day
-from case2code.records import CASES, SAMPLES, VERDICTS
-from case2code.snapshot import Snapshot, changes_key, day_key, open_snapshot
+from case2code.snapshot import changes_key, day_key, open_snapshot
 from case2code.store import Store
 
 log = logging.getLogger(__name__)
@@ -22,13 +21,20 @@ def report_changes(day: Day, store: Store, before: str) -> list[dict[str, Any]]:
     if after == before:
         log.info("%s stays as it is", before)
         return []
-    connection = database.connect(store)
-    for view, version in (("before", before), ("after", after)):
-        found: Snapshot = open_snapshot(store, f"{name}/{version}")
-        database.view(connection, view, store, found.data_keys(), SAMPLES)
-    database.view(connection, "verdicts", store, [day.table_key("verdicts")], VERDICTS)
-    database.view(connection, "cases", store, [day.table_key("cases")], CASES)
-    rows: list[dict[str, Any]] = database.query(connection, "report/changes").to_pylist()
+    verdicts, cases = store.uri(day.table_key("verdicts")), store.uri(day.table_key("cases"))
+    samples = {v: store.uris(open_snapshot(store, f"{name}/{v}").data_keys()) for v in (before, after)}
+    with database.connect(store) as connection:
+        database.define(
+            connection,
+            "catalog/diff",
+            files=samples,
+            verdicts=[verdicts],
+            cases=[cases],
+            verdicts_of={after: verdicts},
+            cases_of={after: cases},
+        )
+        connection.table_function("diff", [before, after]).create("differences")
+        rows: list[dict[str, Any]] = database.query(connection, "report/changes").to_pylist()
     key = changes_key(name, before, after)
     store.write_json(key, {"before": before, "after": after, "changes": rows})
     for row in rows:

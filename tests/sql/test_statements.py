@@ -51,8 +51,9 @@ SCHEMAS = {
     "under_determined": pa.schema([("function_id", pa.string()), ("reason", pa.string())]),
     "function_splits": pa.schema([("function_id", pa.string()), ("split", pa.string())]),
     "revocations": revocations.REVOCATIONS,
-    "before": records.SAMPLES,
-    "after": records.SAMPLES,
+    "differences": pa.schema(
+        [(name, pa.string()) for name in ("change", "function_id", "repository", "columns", "rule", "reason")]
+    ),
     "executions_elsewhere": records.EXECUTIONS,
     "version_bound": pa.schema([("function_id", pa.string()), ("arguments", pa.string()), ("versions", pa.string())]),
     "results": records.LEADERBOARD,
