@@ -18,7 +18,8 @@ does not answer is retried and never counted as a wrong answer; clear the task, 
 `max_cost_usd` or `max_requests` is reached, what was answered is scored, and the next run asks the rest; several models
 have equal shares of them.
 
-Example configuration: `{"model": "gpt-5-mini", "samples": 5, "temperature": 0.8, "max_cost_usd": 2}`
+Example configuration: `{"model": "gpt-4.1-mini-2025-04-14", "samples": 5, "temperature": 0.8,
+"usd_per_million_in": 0.4, "usd_per_million_out": 1.6, "max_cost_usd": 2}`
 """
 
 from airflow.sdk import Param, dag

@@ -298,14 +298,16 @@ def fingerprint(value: object) -> str:
 def load_recipe(name_or_path: str) -> Recipe:
     """Read a recipe by its name in `include/recipes`, or by the path of a YAML file.
 
-    With `extends: NAME` it has the keys of that recipe that it does not name itself. Raises ConfigurationError with the
-    place of every mistake.
+    With `extends: NAME` it has the keys of that recipe that it does not name itself, but for the name. Raises
+    ConfigurationError with the place of every mistake.
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = parts.require("recipe", name_or_path, parts.RECIPES, ".yaml")
     try:
-        return Recipe.model_validate(_extended(yaml.safe_load(path.read_text(encoding="utf-8"))))
+        recipe = Recipe.model_validate(_extended(_read(path)))
+        _check_benchmarks(recipe.benchmarks)
+        return recipe
     except OSError as error:
         raise ConfigurationError(f"cannot read the recipe {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -324,8 +326,36 @@ def _extended(content: Any, seen: tuple[str, ...] = ()) -> Any:
     if name in seen:
         raise ConfigurationError(f"recipes extend each other in a circle: {' → '.join((*seen, name))}")
     path = parts.require("recipe", name, parts.RECIPES, ".yaml")
-    taken = _extended(yaml.safe_load(path.read_text(encoding="utf-8")), (*seen, name))
+    if "name" not in content:
+        raise ConfigurationError(f"it extends '{name}' and has no name of its own: it would replace that data set")
+    taken = _extended(_read(path), (*seen, name))
     return taken | {key: value for key, value in content.items() if key != "extends"}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML takes the last of two equal keys, so that half of a recipe would be gone without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' is there twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def _read(path: Path) -> Any:
+    return yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
+
+
+def _check_benchmarks(wanted: Benchmarks) -> None:
+    # Benchmarks know recipes, and not the other way round. Of a recipe that was frozen the files may be gone.
+    from case2code import benchmarks
+
+    for one in wanted.sets:
+        benchmarks.path_of(one)
 
 
 def _explain(error: ValidationError, model: type[BaseModel], prefix: str = "") -> str:

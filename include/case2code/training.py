@@ -38,7 +38,7 @@ class Settings(Section):
     seed: int = Field(1, ge=0, le=2**31 - 1)
     mix: str | None = Field(None, max_length=1_000, description="a corpus of chat messages, path or s3://; null: none")
     ratio: float | None = Field(None, gt=0, lt=1, description="with a mix: the share of samples in it")
-    usd_per_million_trained: float = Field(0.0, ge=0, description="tokens trained on, in all epochs")
+    usd_per_million_trained: float | None = Field(None, ge=0, description="tokens trained on, in all epochs")
     usd_per_million: Prices = Field(Prices(), description="of the base model's answers")
     tuned_usd_per_million: Prices = Field(Prices(), description="of the tuned model's answers")
     samples: int = Field(1, ge=1, le=200, description="answers to each question")
@@ -57,7 +57,7 @@ class Settings(Section):
     def require_prices(self) -> None:
         """Raises ConfigurationError where a limit of cost could not be kept, before anything is paid."""
         prices = {
-            "usd_per_million_trained": self.usd_per_million_trained > 0,
+            "usd_per_million_trained": self.usd_per_million_trained is not None,
             "usd_per_million": self.usd_per_million != Prices(),
             "tuned_usd_per_million": self.tuned_usd_per_million != Prices(),
         }
@@ -134,7 +134,7 @@ class Training:
 
     def usd(self, tokens: int) -> float:
         """Price of so many tokens trained on."""
-        return tokens * self.settings.usd_per_million_trained / 1_000_000
+        return tokens * (self.settings.usd_per_million_trained or 0.0) / 1_000_000
 
     def require_affordable(self, run: Run) -> None:
         """Raises ConfigurationError where training may cost more than the run may spend."""

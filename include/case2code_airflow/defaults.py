@@ -10,7 +10,8 @@ from case2code_airflow.alerts import alert_failure
 #: Updated whenever a snapshot is published. It has no URI: an `s3://` one would import boto3 at every parse.
 SNAPSHOT: Final = Asset("case2code_snapshot")
 
-START_DATE: Final = datetime(2024, 1, 1, tzinfo=UTC)
+#: Before any day that somebody may want: a run of an earlier one would have no tasks.
+START_DATE: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 DEFAULT_ARGS: Final[dict[str, Any]] = {
     "owner": "case2code",

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-_PRICE: Final[dict[str, Any]] = {"default": 0.0, "type": "number", "minimum": 0, "maximum": 10_000}
+_PRICE: Final[dict[str, Any]] = {"default": None, "type": ["null", "number"], "minimum": 0, "maximum": 10_000}
 
 #: Arguments of `Param` by name, in the order of the form.
 PARAMS: Final[dict[str, dict[str, Any]]] = {
@@ -93,12 +93,12 @@ PARAMS: Final[dict[str, dict[str, Any]]] = {
     "usd_per_million_in": {
         **_PRICE,
         "title": "Price of a million tokens in",
-        "description": "In US dollars; a limit of cost needs it.",
+        "description": "In US dollars; a limit of cost needs it, be it 0.",
     },
     "usd_per_million_out": {
         **_PRICE,
         "title": "Price of a million tokens out",
-        "description": "In US dollars; a limit of cost needs it.",
+        "description": "In US dollars; a limit of cost needs it, be it 0.",
     },
     "max_cost_usd": {
         "default": None,

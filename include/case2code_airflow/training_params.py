@@ -88,7 +88,10 @@ PARAMS: Final[dict[str, dict[str, Any]]] = {
         "description": "So many of each set, chosen by a hash; empty: all.",
     },
     "usd_per_million_trained": _PRICE
-    | {"title": "Price of a million tokens trained", "description": "In US dollars; a limit of cost needs it."},
+    | {
+        "title": "Price of a million tokens trained",
+        "description": "In US dollars; a limit of cost needs it, be it 0.",
+    },
     "usd_per_million_in": _PRICE | {"title": "Base model: price of a million tokens in"},
     "usd_per_million_out": _PRICE | {"title": "Base model: price of a million tokens out"},
     "tuned_usd_per_million_in": _PRICE | {"title": "Tuned model: price of a million tokens in"},

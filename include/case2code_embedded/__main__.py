@@ -18,10 +18,11 @@ from rich.console import Console
 
 from case2code import database, parts
 from case2code.catalog import attachment, catalog_key
+from case2code.commands._options import count, usd
 from case2code.errors import ConfigurationError, OutageError
 from case2code.recipe import load_recipe
 from case2code.store import Store
-from case2code_embedded.airflow_server import AirflowClient
+from case2code_embedded.airflow_server import DAG, MAINTENANCE, AirflowClient
 from case2code_embedded.command import complete_day, end_well, latest_complete_day, recipe_for_tasks
 from case2code_embedded.object_store import start_object_store
 from case2code_embedded.refresh import run_refresh, show_estimate, show_result
@@ -46,8 +47,10 @@ def _arguments() -> argparse.Namespace:
     run.add_argument(
         "--day", type=complete_day, default=None, metavar="YYYY-MM-DD", help="default: the latest complete day (UTC)"
     )
-    run.add_argument("--max-cost-usd", type=float, default=None, metavar="N", help="end the LLM's writing before it")
-    run.add_argument("--max-requests", type=int, default=None, metavar="N", help="end the LLM's writing after so many")
+    run.add_argument("--max-cost-usd", type=usd, default=None, metavar="N", help="end the LLM's writing before it")
+    run.add_argument(
+        "--max-requests", type=count, default=None, metavar="N", help="end the LLM's writing after so many"
+    )
     run.add_argument("--dry-run", action="store_true", help="only estimate what the LLM's inputs would cost")
     run.set_defaults(call=_run)
     up = commands.add_parser("up", help="start the stack with the UI and the nightly schedule, until Ctrl-C")
@@ -56,10 +59,13 @@ def _arguments() -> argparse.Namespace:
     sql.add_argument("sql", nargs="?", default=None)
     sql.add_argument("--recipe", default="default", help="whose catalog is attached as 'catalog', where there is one")
     sql.set_defaults(call=_duckdb)
-    domain = commands.add_parser("case2code", help="run a command of 'python -m case2code' on the data")
+    # Their --help is that of the program which is called.
+    domain = commands.add_parser("case2code", add_help=False, help="run a command of 'python -m case2code' on the data")
     domain.add_argument("command", nargs=argparse.REMAINDER)
     domain.set_defaults(call=_case2code)
-    airflow = commands.add_parser("airflow", help="run an airflow command against the stack that 'up' started")
+    airflow = commands.add_parser(
+        "airflow", add_help=False, help="run an airflow command against the stack that 'up' started"
+    )
     airflow.add_argument("command", nargs=argparse.REMAINDER)
     airflow.set_defaults(call=_airflow)
     return parser.parse_args()
@@ -108,12 +114,16 @@ def _params(recipe: str, arguments: argparse.Namespace) -> dict[str, Any]:
 def _up(arguments: argparse.Namespace, console: Console) -> NoReturn:
     with open_stack(FOLDER, nightly=True) as stack:
         start_servers(stack, console)
-        AirflowClient(stack).pause(False)
+        client = AirflowClient(stack)
+        for dag in (DAG, MAINTENANCE):
+            client.pause(False, dag)
         console.print(
             f"Airflow UI: [bold]{stack.ui}[/]  user [bold]{USER}[/]  password [bold]{stack.keys['password']}[/]",
             highlight=False,
         )
-        console.print("The refresh runs every night at 00:00 UTC. Ctrl-C stops everything; the data stays.")
+        console.print(
+            "The refresh runs every night at 00:00 UTC, maintenance once a week. Ctrl-C stops all; the data stays."
+        )
         while True:
             for name in stack.children.restart_ended():
                 console.print(f"[yellow]{name} ended; it is started again[/] (log: {stack.folder / 'logs'})")
@@ -170,7 +180,14 @@ def _environment_with_store() -> Iterator[dict[str, str]]:
 def _duckdb_with(program: str, environment: dict[str, str], sql: str | None, recipe: str) -> int:
     store = _open_store(environment)
     name = load_recipe(recipe).name if recipe.endswith((".yaml", ".yml")) else recipe
-    attach = f"{attachment(store, name)}\n" if store.exists(catalog_key(name)) else ""
+    attach = ""
+    if store.exists(catalog_key(name)):
+        attach = f"{attachment(store, name)}\n"
+    else:
+        there = sorted({key.split("/")[1] for key in store.keys("snapshots/") if key.endswith("/catalog.duckdb")})
+        sys.stderr.write(
+            f"Nothing is published of '{name}', so there is no catalog; of: {', '.join(there) or 'nothing yet'}\n"
+        )
     with tempfile.NamedTemporaryFile("w", dir=FOLDER, suffix=".sql") as setup:  # it holds the key; mode 0600
         setup.write(f".output /dev/null\n{database.setup(store)}{attach}.output\n")
         setup.flush()

@@ -9,10 +9,11 @@ from urllib.parse import quote
 
 import requests
 
-from case2code.errors import OutageError
+from case2code.errors import ConfigurationError, OutageError
 from case2code_embedded.stack import PROJECT, USER, Stack
 
 DAG: Final = "case2code_refresh"
+MAINTENANCE: Final = "case2code_maintain"
 #: What the tasks take their slots from: a task whose pool is missing never starts.
 _POOLS: Final = PROJECT / "include" / "case2code_airflow" / "pools.json"
 
@@ -110,15 +111,15 @@ class AirflowClient:
         }
         answer = self.call("POST", runs, json=body)
         if not answer.ok:
-            raise OutageError(
+            raise ConfigurationError(
                 f"Airflow did not take the run of {day:%Y-%m-%d}: {answer.status_code} {answer.text[:300]}"
             )
         self.pause(False)
         return str(body["dag_run_id"])
 
-    def pause(self, paused: bool) -> None:
+    def pause(self, paused: bool, dag: str = DAG) -> None:
         """Pause the DAG, or let the scheduler start its runs."""
-        self.call("PATCH", f"dags/{DAG}", json={"is_paused": paused}).raise_for_status()
+        self.call("PATCH", f"dags/{dag}", json={"is_paused": paused}).raise_for_status()
 
     def run(self, run_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.get(f"dags/{DAG}/dagRuns/{quote(run_id)}")

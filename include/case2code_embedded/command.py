@@ -14,6 +14,8 @@ from rich.markup import escape
 
 from case2code.errors import Case2CodeError
 
+#: Airflow runs no task of a DAG before its start date; this is the project's.
+FIRST_DAY: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _LOG_COLUMNS: Final = 120  # where the output goes into a file or a pipe
 
 
@@ -23,6 +25,8 @@ def complete_day(text: str) -> datetime:
         day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not a day like 2026-11-19") from None
+    if day < FIRST_DAY:
+        raise argparse.ArgumentTypeError(f"{text} is before {FIRST_DAY:%Y-%m-%d}, the first day that can be built")
     if day > latest_complete_day():
         raise argparse.ArgumentTypeError(f"{text} is not over yet (UTC)")
     return day

@@ -73,6 +73,8 @@ def run_refresh(
     tasks = client.tasks(run_id)
     if state == "failed":
         raise RefreshFailed(_failure(client, run_id, tasks))
+    if not tasks:
+        raise RefreshFailed(f"Airflow ran no task of {run_id}: see the scheduler's log")
     return [task | {"returned": client.returned(run_id, task)} for task in tasks]
 
 

@@ -73,15 +73,20 @@ def open_stack(folder: Path, nightly: bool = False) -> Iterator[Stack]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Have `folder`, which is made, for this process alone. Raises ConfigurationError where another stack has it."""
+    """Have `folder`, which is made, for this process alone. Raises ConfigurationError where another one has it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    with (folder / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            lock.seek(0)
             raise ConfigurationError(
-                f"a stack runs on {folder} already: stop it first (Ctrl-C in its terminal), or use its UI"
+                f"{folder} is in use by {lock.read() or 'another process'}: wait until that ends, or stop it; beside "
+                "'make up', commands run as many at once as you like"
             ) from None
+        lock.truncate(0)
+        lock.write(f"'{' '.join([Path(sys.argv[0]).parent.name, *sys.argv[1:3]])}' (process {os.getpid()})")
+        lock.flush()
         yield
 
 
@@ -89,7 +94,7 @@ def is_up(folder: Path) -> bool:
     """Whether a stack on `folder` is ready. A stack that was killed leaves its files, but never its lock."""
     if not (folder / ENVIRONMENT_FILE).exists():
         return False
-    with (folder / "lock").open("w") as lock:
+    with (folder / "lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import datetime
@@ -11,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from case2code.llm.settings import Prices
 from case2code.parts import INCLUDE
+from case2code.recipe import load_recipe
+from case2code_embedded.command import FIRST_DAY
 
 PROJECT = INCLUDE.parent
 DAG_FILES = sorted((PROJECT / "dags").glob("*.py"))
@@ -89,7 +93,7 @@ def test_a_scheduled_dag_has_an_explicit_data_interval(parsed: dict[str, Any], n
 
 
 def test_a_dag_has_a_static_start_and_one_run_at_a_time(dag: dict[str, Any]):
-    assert datetime.fromisoformat(dag["start_date"]).year == 2024
+    assert datetime.fromisoformat(dag["start_date"]) == FIRST_DAY
     assert dag["catchup"] is False
     assert dag["max_active_runs"] == 1
 
@@ -108,6 +112,21 @@ def test_a_task_has_an_owner_and_retries_with_back_off(dag: dict[str, Any]):
         assert task["retries"] >= 2
         assert task["backoff"] > 1
         assert task["max_delay_seconds"] <= 1_800
+
+
+@pytest.mark.parametrize("name", ["case2code_refresh", "case2code_evaluate", "case2code_train"])
+def test_the_example_in_the_documentation_fits_the_form_and_can_keep_its_limit(parsed: dict[str, Any], name: str):
+    dag = parsed["dags"][name]
+    example = json.loads(re.sub(r"\s+", " ", re.findall(r"Example configuration: `(.*?)`", dag["doc"], re.DOTALL)[-1]))
+    assert set(example) <= set(dag["params"])
+    assert "max_cost_usd" in example
+    if name == "case2code_refresh":
+        (prices,) = (
+            part.settings["usd_per_million"] for part in load_recipe(example["recipe"]).writers if part.name == "llm"
+        )
+        assert Prices.model_validate(prices) != Prices()
+    else:
+        assert {param for param in dag["params"] if "usd_per_million" in param} <= set(example)
 
 
 def test_the_documentation_names_every_stage_in_order(dag: dict[str, Any]):

@@ -118,5 +118,9 @@ def test_what_a_killed_stack_left_behind_is_not_taken_for_a_stack(home: Path) ->
 
 
 def test_a_second_stack_on_the_same_folder_is_refused(home: Path, recipe: Path) -> None:
-    with open_stack(home), pytest.raises(ConfigurationError, match=r"a stack runs on .* already"), open_stack(home):
+    with (
+        open_stack(home),
+        pytest.raises(ConfigurationError, match=rf"is in use by .* \(process {os.getpid()}\)"),
+        open_stack(home),
+    ):
         pass

@@ -75,6 +75,8 @@ FTP = "ftp://example.org/x"
         ({"colour": 1}, "unknown key 'colour'", "known here: name, description, sources"),
         ({"rules": ["benchmark_name", "duplicate"]}, "filter rule 'benchmark_name'", "benchmarks.sets is empty"),
         ({"benchmarks": {"sets": [{"nam": 1}]}}, "benchmarks.sets.0", "nam"),
+        ({"benchmarks": {"sets": ["humaneval"]}}, "'humaneval' needs a path", "without one there is: human_eval"),
+        ({"benchmarks": {"sets": [{"name": "x", "path": "/no/x.jsonl"}]}}, "no file /no/x.jsonl", "benchmark 'x'"),
         ({"select": {"min_case": 1}}, "unknown key 'select.min_case'", "known here: min_cases, max_cases"),
         ({"scrape": {"max_file_mb": 1}}, "unknown key 'scrape.max_file_mb'", "known here: max_file_kb"),
         ({"rules": ["no_netwrk"]}, "no filter rule 'no_netwrk'", f"include/sql/rules/ has: {SQL_RULES}"),
@@ -217,6 +219,16 @@ def test_a_recipe_takes_what_it_does_not_say_from_the_one_that_it_extends(tmp_pa
     assert (mine.sources, mine.rules, mine.writers) == (default.sources, default.rules, default.writers)
 
 
+def test_a_recipe_that_extends_another_has_a_name_of_its_own(tmp_path: Path):
+    said = refusal(tmp_path, "extends: default\nselect: {max_cases: 20}\n")
+    assert "it extends 'default' and has no name of its own: it would replace that data set" in said
+
+
+@pytest.mark.parametrize("content", ["name: a\nname: b\n", "select:\n  max_cases: 20\n  max_cases: 21\n"])
+def test_a_key_that_is_there_twice_is_refused(tmp_path: Path, content: str):
+    assert "' is there twice" in refusal(tmp_path, content)
+
+
 def test_a_recipe_that_extends_an_unknown_one_says_which_there_are(tmp_path: Path):
     assert "no recipe 'defualt'; include/recipes/ has: default, pypi100" in refusal(
         tmp_path, "extends: defualt\nname: mine\n"
@@ -284,7 +296,7 @@ def test_a_recipe_may_extend_one_that_extends_another(tmp_path: Path) -> None:
 
 def test_recipes_that_extend_each_other_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, other in (("a", "b"), ("b", "a")):
-        (tmp_path / f"{name}.yaml").write_text(f"extends: {other}\n")
+        (tmp_path / f"{name}.yaml").write_text(f"name: {name}\nextends: {other}\n")
     monkeypatch.setattr(parts, "INCLUDE", tmp_path / "include")
     monkeypatch.setattr(parts, "RECIPES", tmp_path)
     with pytest.raises(ConfigurationError, match="in a circle: b → a → b"):

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from case2code.audit import Finding, audit
+from case2code.commands._options import positive
 from case2code.sandbox import interpreters
 from case2code.snapshot import open_snapshot, open_store
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "default: those of the recipe's execute.also_on",
     )
     parser.add_argument(
-        "--limit", type=_positive, metavar="N", help="run programs and mutants of the first N samples only"
+        "--limit", type=positive, metavar="N", help="run programs and mutants of the first N samples only"
     )
 
 
@@ -49,12 +50,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     else:
         console.print(f"[bold green]All {len(found)} hold.[/]")
     return 1 if wrong else 0
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
-    return int(text)
 
 
 def _table(name: str, found: list[Finding]) -> Table:

@@ -20,6 +20,7 @@ from rich.table import Table
 
 from case2code import released_tasks, sandbox
 from case2code.ask_model import answers_ledger, ask_model, ask_questions, read_answers
+from case2code.commands._options import add_limits, add_temperature, usd
 from case2code.errors import ConfigurationError
 from case2code.evaluation import Evaluation, Settings, answers_prefix, settings_of
 from case2code.llm.budget import Budget, Run
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("snapshot", nargs="?", help="for example default/latest; or human_eval")
     parser.add_argument("--model", help="name at the endpoint, or baseline:search")
     parser.add_argument("--samples", type=int, help="answers to each question; default 1")
-    parser.add_argument("--temperature", type=float, help="default 0; say 0.8 for several samples")
+    add_temperature(parser)
     parser.add_argument("--mode", choices=["chat", "completion"], help="completion: for base models")
     parser.add_argument("--names", choices=["shown", "hidden"], help="hidden: the model sees no names of the function")
     parser.add_argument("--split", choices=["test", "train"], help="default test")
@@ -43,10 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, help="so many samples, chosen by a hash")
     parser.add_argument("--max-tokens", type=int, help="of an answer; default 1024")
     parser.add_argument("--concurrency", type=int, help="requests in flight; default 8")
-    parser.add_argument("--usd-in", type=float, default=0.0, metavar="USD", help="price of a million tokens in")
-    parser.add_argument("--usd-out", type=float, default=0.0, metavar="USD", help="price of a million tokens out")
-    parser.add_argument("--max-cost-usd", type=float, metavar="USD", help="end the asking before it")
-    parser.add_argument("--max-requests", type=int, metavar="N", help="end the asking after so many")
+    parser.add_argument("--usd-in", type=usd, metavar="USD", help="price of a million tokens in")
+    parser.add_argument("--usd-out", type=usd, metavar="USD", help="price of a million tokens out")
+    add_limits(parser, "end the asking before it")
     parser.add_argument("--tasks", type=Path, help="a JSON Lines file of released tasks, instead of a snapshot")
     parser.add_argument("--answers", type=Path, help="with --tasks: gen_answer_id and completions, a line for each")
     parser.add_argument("--output", type=Path, help="with --tasks: write a score for each answer to this file")
@@ -70,7 +70,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     names = ("model", "samples", "temperature", "mode", "names", "split", "view", "limit", "max_tokens", "concurrency")
-    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    given = {name: value for name, value in vars(arguments).items() if name in names}
+    given = {name: value for name, value in given.items() if value is not None or name == "temperature"}
     return settings_of(given | {"usd_per_million": {"tokens_in": arguments.usd_in, "tokens_out": arguments.usd_out}})
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from rich.console import Console
 
 from case2code import parts
+from case2code.commands._options import positive
 from case2code.errors import ConfigurationError
 from case2code.exports import SPLITS, Options, export, names
 from case2code.exports._check import check
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--check",
-        type=int,
+        type=positive,
         nargs="?",
         const=_CHECKED_SAMPLES,
         default=0,

@@ -11,6 +11,7 @@ from typing import Final
 from rich.console import Console
 
 from case2code.ask_model import ask_model
+from case2code.commands._options import add_limits, add_temperature, usd
 from case2code.commands.evaluate import add_endpoint, tools_of
 from case2code.evaluation import Evaluation
 from case2code.llm.budget import Run
@@ -40,15 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", type=int, help="default: the endpoint chooses")
     parser.add_argument("--seed", type=int, help="default 1")
     parser.add_argument("--samples", type=int, help="answers of each model to each question; default 1")
-    parser.add_argument("--temperature", type=float, help="default 0; say 0.8 for several samples")
+    add_temperature(parser)
     parser.add_argument("--names", choices=["shown", "hidden"], help="hidden: no names in the held-out questions")
     parser.add_argument("--limit", type=int, help="so many questions of each set, chosen by a hash")
     parser.add_argument("--max-tokens", type=int, help="of an answer; default 1024")
     for name, of in (("trained", "trained"), ("in", "in"), ("out", "out"), ("tuned-in", "in"), ("tuned-out", "out")):
         who = " by the tuned model" if name.startswith("tuned") else ""
-        parser.add_argument(f"--usd-{name}", type=float, default=0.0, metavar="USD", help=f"a million tokens {of}{who}")
-    parser.add_argument("--max-cost-usd", type=float, metavar="USD", help="training above it is not begun")
-    parser.add_argument("--max-requests", type=int, metavar="N", help="end the asking after so many")
+        parser.add_argument(f"--usd-{name}", type=usd, metavar="USD", help=f"a million tokens {of}{who}")
+    add_limits(parser, "training above it is not begun")
     add_endpoint(parser)
 
 
@@ -73,8 +73,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    names = set(Settings.model_fields) & set(vars(arguments))
-    given = {name: getattr(arguments, name) for name in names if getattr(arguments, name) is not None}
+    given = {name: value for name, value in vars(arguments).items() if name in Settings.model_fields}
+    given = {name: value for name, value in given.items() if value is not None or name == "temperature"}
     return settings_of(
         given
         | {

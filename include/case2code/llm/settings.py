@@ -10,10 +10,13 @@ class _Section(BaseModel):
 
 
 class Prices(_Section):
-    """US dollars per million tokens; without own prices a batch counts at those of single requests."""
+    """US dollars per million tokens; without own prices a batch counts at those of single requests.
 
-    tokens_in: float = Field(0.0, ge=0)
-    tokens_out: float = Field(0.0, ge=0)
+    What nobody said counts as nothing, but under a limit of cost it has to be said, be it 0: `Prices()` says nothing.
+    """
+
+    tokens_in: float | None = Field(None, ge=0)
+    tokens_out: float | None = Field(None, ge=0)
     batch_tokens_in: float | None = Field(None, ge=0)
     batch_tokens_out: float | None = Field(None, ge=0)
 
@@ -27,7 +30,7 @@ class Prices(_Section):
             price_in = self.batch_tokens_in
         if is_batch and self.batch_tokens_out is not None:
             price_out = self.batch_tokens_out
-        return (tokens_in * price_in + tokens_out * price_out) / 1_000_000
+        return (tokens_in * (price_in or 0.0) + tokens_out * (price_out or 0.0)) / 1_000_000
 
 
 class Settings(_Section):

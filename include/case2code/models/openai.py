@@ -49,7 +49,8 @@ def ask(pending: Sequence[Question], settings: Settings, tools: Tools, budget: B
     """
     if budget.run.max_cost_usd is not None and settings.usd_per_million == Prices():
         raise ConfigurationError(
-            f"there is a limit of cost, but nobody said what '{settings.model}' costs: set usd_per_million"
+            f"there is a limit of cost, but nobody said what '{settings.model}' costs: set its prices per million "
+            "tokens (usd_per_million in a recipe, usd_per_million_in and …_out in the form, --usd-in and --usd-out)"
         )
     client = tools.client()
     yield from online.ask_all(pending, _Asking(settings, client), client, budget)
