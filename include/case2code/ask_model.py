@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -25,9 +25,17 @@ def answers_ledger(store: Store, prefix: str) -> Ledger:
     return Ledger(store, prefix, ANSWERS, ["prompt_hash", "number"])
 
 
-def ask_model(evaluation: Evaluation, part: Part, store: Store, tools: Tools, run: Run = UNLIMITED) -> dict[str, Any]:
+def ask_model(
+    evaluation: Evaluation,
+    part: Part,
+    store: Store,
+    tools: Tools,
+    run: Run = UNLIMITED,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+) -> dict[str, Any]:
     """Ask what the ledger misses for the shard's questions; returns counts, also of what a budget has left out.
 
+    `tell` is told how many are answered, and of how many, after each of them.
     Raises OutageError or ConfigurationError of the endpoint after what was answered is in the ledger; nothing that an
     outage kept from being answered is in it.
     """
@@ -53,6 +61,7 @@ def ask_model(evaluation: Evaluation, part: Part, store: Store, tools: Tools, ru
         counts["asked"] += 1
         counts["tokens"] += answer.tokens_in + answer.tokens_out
         counts["cost_usd"] += answer.cost_usd
+        tell(counts["asked"], len(pending))
     if budget.is_reached:
         counts |= {"budget_reached": 1, "left": len(pending) - counts["asked"]}
         log.warning(

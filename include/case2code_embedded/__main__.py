@@ -59,12 +59,14 @@ def _arguments() -> argparse.Namespace:
     sql.add_argument("sql", nargs="?", default=None)
     sql.add_argument("--recipe", default="default", help="whose catalog is attached as 'catalog', where there is one")
     sql.set_defaults(call=_duckdb)
-    # Their --help is that of the program which is called.
-    domain = commands.add_parser("case2code", add_help=False, help="run a command of 'python -m case2code' on the data")
+    # Nothing that follows is an option of ours, --help neither: it is for the program that is called.
+    domain = commands.add_parser(
+        "case2code", prefix_chars="\0", add_help=False, help="run a command of 'python -m case2code' on the data"
+    )
     domain.add_argument("command", nargs=argparse.REMAINDER)
     domain.set_defaults(call=_case2code)
     airflow = commands.add_parser(
-        "airflow", add_help=False, help="run an airflow command against the stack that 'up' started"
+        "airflow", prefix_chars="\0", add_help=False, help="run an airflow command against the stack that 'up' started"
     )
     airflow.add_argument("command", nargs=argparse.REMAINDER)
     airflow.set_defaults(call=_airflow)

@@ -9,8 +9,10 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import yaml
 from fastapi import Depends, FastAPI, HTTPException, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from case2code import database
 from case2code.errors import Case2CodeError, ConfigurationError, OutageError
@@ -44,6 +46,9 @@ _HEADERS: Final = {
 _KINDS: Final = {"length": "Length", "complexity": "Complexity", "license": "Licence", "origin": "Origin of the inputs"}
 _ASSETS: Final = {"style.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
+#: What a refusal is called; its status says the rest.
+_REFUSALS: Final = {401: "You are not logged in to Airflow.", 404: "There is no such page."}
+
 SampleId = Annotated[str, Path(pattern="^[0-9a-f]{1,64}$")]
 
 
@@ -59,13 +64,23 @@ def create_app(open_store: Callable[[], Store], user: Callable[..., Any]) -> Fas
 
     def show(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
         base = request.scope.get("root_path", "").rstrip("/")
-        html = _templates().get_template(template).render(base=base, **values)
+        html = _templates().get_template(template).render(base=base, status=status, **values)
         return HTMLResponse(html, status, headers=_HEADERS)
 
     @app.exception_handler(Case2CodeError)
     def explain(request: Request, error: Case2CodeError) -> HTMLResponse:
         status = 404 if isinstance(error, ConfigurationError) else 503 if isinstance(error, OutageError) else 500
         return show(request, "problem.html", status, text=str(error))
+
+    @app.exception_handler(StarletteHTTPException)
+    def refuse(request: Request, error: StarletteHTTPException) -> HTMLResponse:
+        text = _REFUSALS.get(error.status_code, error.detail)
+        return show(request, "problem.html", error.status_code, text=text)
+
+    @app.exception_handler(RequestValidationError)
+    def correct(request: Request, error: RequestValidationError) -> HTMLResponse:
+        wrong = "; ".join(f"{found['loc'][-1]}: {found['msg']}" for found in error.errors())
+        return show(request, "problem.html", 422, text=f"The address has a part that is none ({wrong}).")
 
     @app.get("/")
     def overview(request: Request) -> HTMLResponse:

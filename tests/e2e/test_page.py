@@ -14,7 +14,9 @@ pytestmark = pytest.mark.stack
 
 
 def test_it_asks_for_the_login_of_airflow(stack: Stack, client: AirflowClient) -> None:
-    assert requests.get(f"{stack.ui}/case2code/", timeout=120).status_code == 401
+    answer = requests.get(f"{stack.ui}/case2code/", timeout=120)
+    assert answer.status_code == 401
+    assert '<a class="button" href="/" target="_top">Log in</a>' in answer.text
     assert client.session.get(f"{stack.ui}/case2code/", timeout=120).status_code == 200
 
 

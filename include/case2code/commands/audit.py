@@ -4,16 +4,14 @@ Prints what was found beside what is asked for; the exit status is 1 where somet
 """
 
 import argparse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from case2code.audit import Finding, audit
 from case2code.commands._options import positive
+from case2code.commands._progress import progress
 from case2code.sandbox import interpreters
 from case2code.snapshot import open_snapshot, open_store
 
@@ -38,7 +36,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     snapshot = open_snapshot(open_store(arguments.store), arguments.snapshot)
     others = arguments.python or snapshot.manifest["recipe"]["execute"].get("also_on", [])
     pythons = list(dict.fromkeys([interpreters.this(), *map(interpreters.find, others)]))
-    with _progress(console) as tell:
+    with progress(console) as tell:
         found = audit(snapshot, pythons, tell, arguments.limit)
     console.print(_table(snapshot.name, found))
     wrong = [finding for finding in found if not finding.holds]
@@ -60,18 +58,3 @@ def _table(name: str, found: list[Finding]) -> Table:
         holds = "[green]yes[/]" if finding.holds else "[bold red]no[/]"
         table.add_row(escape(finding.check), finding.found, finding.goal, holds)
     return table
-
-
-@contextmanager
-def _progress(console: Console) -> Iterator[Callable[[str, int, int], None]]:
-    """Bars on a terminal, nothing elsewhere."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        tasks = {}
-
-        def tell(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = progress.add_task(escape(step), total=total)
-            progress.update(tasks[step], completed=done)
-
-        yield tell

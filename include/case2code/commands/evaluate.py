@@ -21,6 +21,7 @@ from rich.table import Table
 from case2code import released_tasks, sandbox
 from case2code.ask_model import answers_ledger, ask_model, ask_questions, read_answers
 from case2code.commands._options import add_limits, add_temperature, usd
+from case2code.commands._progress import progress
 from case2code.errors import ConfigurationError
 from case2code.evaluation import Evaluation, Settings, answers_prefix, settings_of
 from case2code.llm.budget import Budget, Run
@@ -98,9 +99,11 @@ def _evaluate_snapshot(arguments: argparse.Namespace, console: Console) -> int:
     settings, tools, store = _settings(arguments), tools_of(arguments), open_store(arguments.store)
     (part,) = plan_evaluation(arguments.snapshot, settings, store, 1, tools)
     evaluation = Evaluation.read(store, part.prefix)
-    counts = ask_model(evaluation, part, store, tools, _run_of(arguments))
-    score_answers(evaluation, part, store)
-    report = publish_evaluation(evaluation, [part], store).report
+    with progress(console) as tell:
+        counts = ask_model(evaluation, part, store, tools, _run_of(arguments), lambda n, of: tell("answers", n, of))
+    with console.status("Running what was answered …"):
+        score_answers(evaluation, part, store)
+        report = publish_evaluation(evaluation, [part], store).report
     _show(report, counts, console)
     columns = ("model", "endpoint", "names", "tasks", "pass@1", "95 %", "shown", "hidden", "cost")
     board = Table(*columns, title=evaluation.snapshot)

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from case2code.comparators import agrees
 from case2code.errors import OutageError
-from case2code.exports._samples import Sample
-from case2code.mutation import mutants_of
+from case2code.exports._samples import Case, Sample
+from case2code.mutation import Mutant, mutants_of
 from case2code.sandbox import Execution, Limits, Program, Sandbox
 
 
@@ -15,10 +15,11 @@ from case2code.sandbox import Execution, Limits, Program, Sandbox
 class Judged:
     """A mutant; `killed_by` are the arguments on which it does something else, `outputs` says what, where it ends.
 
-    One that uses up its time in a call is told apart by the calls after it too, which are not made.
+    A call ends after so many lines, the same on every machine, and CPU time is for what runs none; after one that did,
+    the others are not made, and tell the mutant apart too.
     """
 
-    LIMITS: ClassVar[Limits] = Limits(cpu_seconds=0.5, max_timeouts=1)
+    LIMITS: ClassVar[Limits] = Limits(cpu_seconds=0.5, max_traced_lines=20_000, max_timeouts=1)
 
     operator: str
     code: str
@@ -34,34 +35,40 @@ class Judged:
 def judged(interpreters: Sandbox, samples: Sequence[Sample]) -> Iterator[tuple[Sample, list[Judged]]]:
     """The samples with their mutants; `interpreters` have the limits `Judged.LIMITS` and one pass.
 
-    Raises OutageError where the sandbox dies with one.
+    The function itself runs under these limits too: a case that it does not reproduce there tells nothing. Raises
+    OutageError where the sandbox dies with one.
     """
     found = [(sample, mutants_of(sample.code, sample.name)) for sample in samples]
     programs = (
-        Program(f"{sample.sample_id} {mutant.number}", mutant.code, sample.name, _arguments(sample))
+        Program(sample.sample_id, code, sample.name, tuple(case["arguments"] for case in sample.cases))
         for sample, mutants in found
-        for mutant in mutants
+        for code in (sample.code, *(mutant.code for mutant in mutants))
     )
-    runs = interpreters.run(programs)
+    runs = (_required(program, executions) for program, executions in interpreters.run(programs, with_coverage=True))
     for sample, mutants in found:
-        yield sample, [_judged(sample, mutant.operator, mutant.code, next(runs)[1]) for mutant in mutants]
+        reproduced = [_agrees(case, execution) for case, execution in zip(sample.cases, next(runs), strict=True)]
+        yield sample, [_judged(sample, mutant, reproduced, next(runs)) for mutant in mutants]
 
 
-def _arguments(sample: Sample) -> tuple[str, ...]:
-    return tuple(case["arguments"] for case in sample.cases)
-
-
-def _judged(sample: Sample, operator: str, code: str, executions: list[Execution]) -> Judged:
+def _required(program: Program, executions: list[Execution]) -> list[Execution]:
     if any(execution.outcome == "sandbox_died" for execution in executions):
-        raise OutageError(f"the sandbox died with a mutant of {sample.sample_id}")
+        raise OutageError(f"the sandbox died with a mutant of {program.program_id}")
+    return executions
+
+
+def _agrees(case: Case, found: Execution) -> bool:
+    return agrees(case["comparator"], case["outcome"], case["value"], found.outcome, found.value)
+
+
+def _judged(sample: Sample, mutant: Mutant, reproduced: list[bool], executions: list[Execution]) -> Judged:
     killed_by = tuple(
         case["arguments"]
-        for case, found in zip(sample.cases, executions, strict=True)
-        if not agrees(case["comparator"], case["outcome"], case["value"], found.outcome, found.value)
+        for case, tells, found in zip(sample.cases, reproduced, executions, strict=True)
+        if tells and not _agrees(case, found)
     )
     outputs = {
         found.arguments: f"raises {found.value}" if found.outcome == "raised" else found.value
         for found in executions
         if found.value is not None
     }
-    return Judged(operator, code, killed_by, outputs)
+    return Judged(mutant.operator, mutant.code, killed_by, outputs)
