@@ -16,8 +16,8 @@ from tests.faults.days import DAY, content, ledger_keys
 
 #: Fault → to every how many-th request, and what the table says.
 BAD = {
-    "unavailable": (4, "S3 answers 503"),
-    "slow": (20, "S3 answers slowly"),
+    "unavailable": (9, "S3 answers 503"),
+    "slow": (40, "S3 answers slowly"),
     "cut_upload": (4, "uploads are cut"),
     "lost_answer": (5, "answers to uploads get lost"),
     "cut_download": (4, "downloads are cut"),

@@ -228,35 +228,36 @@ def test_a_version_that_a_kept_day_still_has_stays(store: Store, recipe: Recipe)
     assert names(store, first.version)
 
 
-@pytest.mark.parametrize("deletions", [0, 1, 3])
 def test_a_removal_that_is_killed_shows_no_half_snapshot_and_is_finished_later(
-    store: Store,
-    recipe: Recipe,
-    repositories: list[GitRepository],
-    deletions: int,
-    monkeypatch: pytest.MonkeyPatch,
+    store: Store, recipe: Recipe, repositories: list[GitRepository], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = publish_days(store, recipe, repositories, days=2)
     prefix = f"snapshots/tiny/{versions[0]}/"
     keep = recipe.model_copy(update={"retention": recipe.retention.model_copy(update={"keep_days": 5})})
-    delete, left = store.delete, [deletions]
 
-    def dying(keys: Any) -> None:
-        for key in keys:
-            if not left[0]:
-                raise KeyboardInterrupt
-            left[0] -= 1
-            delete([key])
+    def killed_after(deletions: int, now: datetime) -> None:
+        delete, left = store.delete, [deletions]
 
-    monkeypatch.setattr(store, "delete", dying)
-    with pytest.raises(KeyboardInterrupt):
-        apply_retention(keep, store, NOW, GRACE)
-    monkeypatch.undo()
-    if deletions:
-        assert not store.exists(f"{prefix}manifest.json"), "it is the first to go"
-    else:
-        assert names(store, versions[0])
+        def dying(keys: Any) -> None:
+            for key in keys:
+                if not left[0]:
+                    raise KeyboardInterrupt
+                left[0] -= 1
+                delete([key])
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "delete", dying)
+            with pytest.raises(KeyboardInterrupt):
+                apply_retention(keep, store, now, GRACE)
+
+    killed_after(0, NOW)
+    assert names(store, versions[0])
+    killed_after(1, NOW)
+    assert not store.exists(f"{prefix}manifest.json"), "it is the first to go"
+    files = store.keys(prefix)
     later = datetime.now(UTC) + 2 * GRACE
+    killed_after(2, later)
+    assert 0 < len(store.keys(prefix)) == len(files) - 2
     apply_retention(keep, store, later, GRACE)
     assert store.keys(prefix) == []
     assert names(store, versions[1])
