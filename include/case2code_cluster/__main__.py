@@ -2,7 +2,8 @@
 
 It needs no container engine: PostgreSQL and Redis of the machine, everything else of the virtual environment. Commands,
 queues, rights and settings are the file's; addresses and folders are replaced. As root, each service runs as a user of
-its own, where that one can reach the interpreter; the separate networks of the file are not made.
+its own, where that one can reach the interpreter, and one from which the file keeps some of the others away has a
+network of its own.
 """
 
 import argparse
@@ -63,8 +64,17 @@ class Cluster:
 
     def start(self, name: str, command: list[str] | None = None) -> None:
         """Start a service by the file's command, or by another where the local package is called differently."""
-        service = self.services[name]
-        self.children.start(name, as_user(name, command or list(service.command)), self.environment(name))
+        words = as_user(name, command or list(self.services[name].command))
+        self.children.start(name, self._within_its_network(name, words), self.environment(name))
+
+    def _within_its_network(self, name: str, command: list[str]) -> list[str]:
+        """The command with a way to those services alone that the file has a network for, where that can be made."""
+        networks = set(self.services[name].networks)
+        near = [other for other in self.ports if networks & set(self.services[other].networks)]
+        if len(near) == len(self.ports) or not _can_be_apart():
+            return command
+        ports = [str(self.ports[other]) for other in near]
+        return [sys.executable, "-m", "case2code_cluster.network", *ports, "--", *command]
 
     def run(self, name: str, command: list[str]) -> None:
         """Run a command of a service to its end. Raises OutageError with its last words."""
@@ -94,6 +104,12 @@ class Cluster:
 def _user(name: str) -> int:
     """PostgreSQL insists on a user with a name, and its package makes one."""
     return pwd.getpwnam("postgres").pw_uid if name == "postgres" else _USERS[name]
+
+
+@functools.cache
+def _can_be_apart() -> bool:
+    """Whether a process can have a network of its own: that takes root, and some containers refuse it."""
+    return os.geteuid() == 0 and subprocess.run(["unshare", "--net", "true"], check=False).returncode == 0
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """Reads `docker-compose.yaml` as Compose does: variables filled in, a command and an environment for each service."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ class Service:
     command: tuple[str, ...]
     environment: Mapping[str, str]
     profiles: tuple[str, ...]
+    networks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ def read(path: Path, variables: Mapping[str, str]) -> Topology:
     for name, service in content["services"].items():
         command = tuple(interpolate(word, variables) for word in service.get("command", []))
         told = {key: interpolate(value, variables) for key, value in service.get("environment", {}).items()}
-        services[name] = Service(name, command, told, tuple(service.get("profiles", [])))
+        profiles, networks = tuple(service.get("profiles", [])), tuple(service.get("networks", []))
+        services[name] = Service(name, command, told, profiles, networks)
     configs = {name: interpolate(config["content"], variables) for name, config in content["configs"].items()}
     return Topology(services, configs)
 
@@ -98,4 +100,4 @@ def relocated(service: Service, places: Mapping[str, str]) -> Service:
         return text
 
     told = {key: moved(value) for key, value in service.environment.items()}
-    return Service(service.name, tuple(moved(word) for word in service.command), told, service.profiles)
+    return replace(service, command=tuple(moved(word) for word in service.command), environment=told)

@@ -3,8 +3,11 @@
 What dies is started again, as Compose's `restart: unless-stopped` does it.
 """
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import boto3
+import psutil
 import pytest
 import yaml
 from botocore.config import Config
@@ -21,7 +25,7 @@ from rich.console import Console
 from builders.day_run import day_of, run_day
 from case2code.recipe import load_recipe
 from case2code.store import Access, Store
-from case2code_cluster.__main__ import Cluster, start
+from case2code_cluster.__main__ import Cluster, _can_be_apart, start
 from case2code_embedded.airflow_server import DAG, AirflowClient
 from case2code_embedded.children import Children
 from case2code_embedded.stack import BUCKET, Stack
@@ -108,6 +112,32 @@ def store_of(cluster: Cluster, prefix: str = "") -> Store:
         config=Config(s3={"addressing_style": "path"}),
     )
     return Store(client, BUCKET, prefix, access)
+
+
+#: From inside: which of these ports on the loopback take a connection, and is there any other interface.
+LOOK_AROUND = """
+import json, socket, sys
+def is_open(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except OSError:
+        return False
+    return True
+print(json.dumps({"open": [is_open(int(port)) for port in sys.argv[1:]], "all": [n for _, n in socket.if_nameindex()]}))
+"""
+
+
+def test_the_worker_of_the_sandbox_reaches_what_the_file_says_and_nothing_else(cluster: tuple[Cluster, Stack]) -> None:
+    made, stack = cluster
+    if not _can_be_apart():
+        pytest.skip("nobody may make a network here")
+    (worker,) = psutil.Process(stack.children.pid("worker-sandbox")).children()
+    ports = [str(made.ports[name]) for name in ("redis", "s3", "api-server", "postgres", "llm")]
+    inside = ["nsenter", "--net", "--target", str(worker.pid), sys.executable, "-c", LOOK_AROUND, *ports]
+    done = subprocess.run(inside, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == {"open": [True, True, True, False, False], "all": ["lo"]}
+    outside = subprocess.run([sys.executable, "-c", LOOK_AROUND, *ports], capture_output=True, text=True, check=True)
+    assert json.loads(outside.stdout)["open"] == [True, True, True, True, False], "the LLM's server is not started here"
 
 
 def test_every_part_is_killed_in_one_run_and_the_snapshot_is_the_undisturbed_one(

@@ -34,7 +34,7 @@ def test_a_required_variable_that_is_missing_is_named(text: str):
 
 
 def test_addresses_are_replaced_in_commands_and_settings_the_longest_first():
-    service = Service("a", ("x", "--at=s3:8333"), {"URL": "http://s3:8333/b", "P": "/opt/x/logs"}, ())
+    service = Service("a", ("x", "--at=s3:8333"), {"URL": "http://s3:8333/b", "P": "/opt/x/logs"}, (), ())
     moved = relocated(service, {"s3:8333": "127.0.0.1:1", "/opt/x": "/here", "/opt/x/logs": "/there"})
     assert moved.command == ("x", "--at=127.0.0.1:1")
     assert moved.environment == {"URL": "http://127.0.0.1:1/b", "P": "/there"}
