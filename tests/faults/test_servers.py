@@ -43,16 +43,17 @@ KILLS = [
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack of its own, whose servers are started again as `make up` does it."""
-    with pytest.MonkeyPatch.context() as patch, open_stack(tmp_path_factory.mktemp("faults")) as running:
+    with pytest.MonkeyPatch.context() as patch:
         # A scheduler that died takes its tasks with it; the next one looks for such every five minutes.
         patch.setenv("AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL", "5")
-        start_servers(running, Console(quiet=True))
-        done = threading.Event()
-        keeper = threading.Thread(target=keep_up, args=(running, done), daemon=True)
-        keeper.start()
-        yield running
-        done.set()
-        keeper.join()
+        with open_stack(tmp_path_factory.mktemp("faults")) as running:
+            start_servers(running, Console(quiet=True))
+            done = threading.Event()
+            keeper = threading.Thread(target=keep_up, args=(running, done), daemon=True)
+            keeper.start()
+            yield running
+            done.set()
+            keeper.join()
 
 
 def keep_up(stack: Stack, done: threading.Event) -> None:
