@@ -39,10 +39,10 @@ case2code: .venv/installed ## Run a command of the project on published snapshot
 airflow: .venv/installed ## Run an airflow command against the stack of `make up`  ARGS="dags list"
 	@$(PY) -m case2code_embedded airflow $(ARGS)
 
-# The tests of the whole stack wait a lot, so they run beside the others, on two stacks at a time; what they print comes
-# at the end. Their order, and who gets which, is that of tests/conftest.py.
+# The tests of the whole stack wait a lot, so they run beside the others, two files at a time; what they print comes at
+# the end. A file with few tests has long ones, so files are not put in order of their number of tests.
 test: .venv/installed ## Run all tests, the end-to-end ones on the embedded stack too  [TESTS=tests/unit]
-	@mkdir -p build; $(PY) -m pytest $(TESTS) -m stack -n 2 --dist loadgroup --no-loadscope-reorder \
+	@mkdir -p build; $(PY) -m pytest $(TESTS) -m stack -n 2 --dist loadfile --no-loadscope-reorder \
 	    > build/test-stack.log 2>&1 & stack=$$!; \
 	  trap 'kill $$stack 2>/dev/null || true' EXIT; status=0; \
 	  $(PY) -m pytest $(TESTS) -m 'not stack' -n logical --dist loadscope || test $$? = 5 || status=1; \

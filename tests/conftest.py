@@ -20,24 +20,6 @@ hypothesis.settings.load_profile("unhurried")
 os.environ["PYTHONPATH"] = str(parts.INCLUDE)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one stack are one group, for one worker of `make test`, so that no stack is started twice.
-
-    A worker that has two tests or less is given the next group at once. This order gives the first one the cluster and
-    the stack of the session, and the second one the others, which is half of the time each.
-    """
-    for item in items:
-        if item.get_closest_marker("stack"):
-            item.add_marker(pytest.mark.xdist_group(_stack(item)))
-    items.sort(key=lambda item: ("faults" not in item.path.parts, _stack(item) != "session"))
-
-
-def _stack(item: pytest.Item) -> str:
-    """Which stack the test needs: that of the session, or the one of its module."""
-    found = item._fixtureinfo.name2fixturedefs.get("stack") if isinstance(item, pytest.Function) else None
-    return "session" if found and found[-1].scope == "session" else item.path.stem
-
-
 @pytest.fixture(scope="session")
 def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The embedded SeaweedFS of `make run`, once for the session."""
